@@ -1,0 +1,479 @@
+//! What can be said on the command line, and the help that teaches it.
+
+use std::path::{Path, PathBuf};
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+use super::failure::Failure;
+use crate::config::{self, LoadOptions, LogFormat};
+
+/// The hub that client commands talk to when none is named.
+const DEFAULT_URL: &str = "http://127.0.0.1:8000";
+
+/// A self-hosted, durable, real-time operations hub.
+///
+/// Without a command, opshub starts the hub, as `opshub serve` does.
+#[derive(Debug, Parser)]
+#[command(
+    name = "opshub",
+    version,
+    args_conflicts_with_subcommands = true,
+    after_help = "Examples:
+  opshub                         start the hub and say where its dashboard is
+  opshub command \"approve P7\"    in a second terminal: change something
+  opshub watch                   and see every change as it happens
+
+Client commands talk to the hub at --url, OPSHUB_URL or http://127.0.0.1:8000.
+Exit codes: 0 done, 1 refused by the hub, 2 usage, 3 hub unreachable."
+)]
+pub struct Cli {
+    /// What to do; starts the hub when not given.
+    #[command(subcommand)]
+    pub command: Option<Command>,
+    /// The flags of `serve`, for when no command is given.
+    #[command(flatten)]
+    pub serve: ServeArgs,
+}
+
+/// Everything the program can do.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Start the hub
+    Serve(ServeArgs),
+    /// Show whether the hub is healthy and what the system does
+    #[command(after_help = "Exits with 1 when the hub is degraded: it is there, and refuses changes.")]
+    Status(StatusArgs),
+    /// Show every change as it happens; reconnects and resumes by itself
+    #[command(after_help = "Examples:
+  opshub watch
+  opshub watch --topics state,errors
+  opshub watch --json | jq 'select(.type == \"command_executed\")'
+
+Topics: state, gateways, logs, errors, collections, presence, health; all but logs when not given.")]
+    Watch(WatchArgs),
+    /// Show who is connected, as a live table
+    Top(TopArgs),
+    /// Run one command on the hub
+    #[command(after_help = "Examples:
+  opshub command \"approve P7\"
+  opshub command brief --dry-run
+  opshub command help
+
+A lost connection is tried again with the same idempotency key, so that nothing is done twice.")]
+    Command(CommandArgs),
+    /// Read or change the state document
+    State(StateArgs),
+    /// Wait until the system has a status
+    #[command(after_help = "Example: opshub wait --status IDLE --timeout 300 && ./deploy.sh
+
+Exits with 1 when the time is over.")]
+    Wait(WaitArgs),
+    /// List the event log
+    #[command(after_help = "Examples:
+  opshub events                              the newest 20
+  opshub events --since 1200 --limit 100     what came after seq 1200
+  opshub events --type command_executed --follow")]
+    Events(EventsArgs),
+    /// Copy the database of a running or stopped hub, as of one moment
+    #[command(
+        after_help = "The copy continues the log under an epoch of its own: clients notice that it is another hub."
+    )]
+    Backup(BackupArgs),
+    /// Check the log: its chain, and that replaying it gives the state
+    Verify(DatabaseArgs),
+    /// Print the configuration in force and where each value came from
+    CheckConfig(ServeArgs),
+    /// Print a completion script for a shell
+    #[command(after_help = "Example: opshub completions bash > /etc/bash_completion.d/opshub")]
+    Completions(CompletionsArgs),
+}
+
+/// Flags of `serve`; each wins over the environment and the configuration file.
+#[derive(Clone, Debug, Default, Args)]
+pub struct ServeArgs {
+    /// The name or address to listen on [default: 127.0.0.1]
+    #[arg(long)]
+    pub host: Option<String>,
+    /// The TCP port, 0 for any free one [default: 8000]
+    #[arg(long)]
+    pub port: Option<u16>,
+    /// The folder of the database [default: .]
+    #[arg(long, value_name = "DIR")]
+    pub data_dir: Option<PathBuf>,
+    /// The configuration file [default: opshub.yaml, if it is there]
+    #[arg(long, value_name = "FILE")]
+    pub config: Option<PathBuf>,
+    /// Allow to listen beyond this machine although there is no authentication
+    #[arg(long)]
+    pub allow_open: bool,
+    /// Worker threads [default: one for each core]
+    #[arg(long, value_name = "COUNT")]
+    pub workers: Option<usize>,
+    /// off, error, warn, info, debug, trace, or filters such as info,opshub::hub=debug
+    #[arg(long, value_name = "LEVEL")]
+    pub log_level: Option<String>,
+    /// The form of log lines; auto is text on a terminal, json elsewhere
+    #[arg(long, value_name = "FORMAT")]
+    pub log_format: Option<FormatArg>,
+}
+
+/// The form of log lines, as a flag.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum FormatArg {
+    /// Text on a terminal, JSON elsewhere.
+    Auto,
+    /// For people.
+    Text,
+    /// One JSON object a line.
+    Json,
+}
+
+/// Which hub a client command talks to.
+#[derive(Clone, Debug, Default, Args)]
+pub struct ConnectArgs {
+    /// The hub to talk to [default: http://127.0.0.1:8000]
+    #[arg(long, env = "OPSHUB_URL", global = true)]
+    pub url: Option<String>,
+}
+
+/// Arguments of `status`.
+#[derive(Debug, Args)]
+pub struct StatusArgs {
+    #[command(flatten)]
+    #[allow(missing_docs, reason = "its own type says it")]
+    pub connect: ConnectArgs,
+    /// Print JSON
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// Arguments of `watch`.
+#[derive(Debug, Args)]
+pub struct WatchArgs {
+    #[command(flatten)]
+    #[allow(missing_docs, reason = "its own type says it")]
+    pub connect: ConnectArgs,
+    /// Print the frames as they came, one JSON object a line
+    #[arg(long)]
+    pub json: bool,
+    /// Only these topics, separated by commas
+    #[arg(long, value_name = "TOPICS", value_delimiter = ',')]
+    pub topics: Vec<String>,
+    /// Begin with the changes after this sequence number
+    #[arg(long, value_name = "SEQ", requires = "epoch")]
+    pub since: Option<u64>,
+    /// The epoch that --since belongs to, as `connected` told it
+    #[arg(long, requires = "since")]
+    pub epoch: Option<String>,
+}
+
+/// Arguments of `top`.
+#[derive(Debug, Args)]
+pub struct TopArgs {
+    #[command(flatten)]
+    #[allow(missing_docs, reason = "its own type says it")]
+    pub connect: ConnectArgs,
+    /// Print one table and end
+    #[arg(long)]
+    pub once: bool,
+    /// Show at most this many connections, those in trouble first
+    #[arg(long, value_name = "ROWS", default_value_t = 40)]
+    pub rows: usize,
+}
+
+/// Arguments of `command`.
+#[derive(Debug, Args)]
+pub struct CommandArgs {
+    #[command(flatten)]
+    #[allow(missing_docs, reason = "its own type says it")]
+    pub connect: ConnectArgs,
+    /// The command, such as "approve P7"; `help` lists them
+    #[arg(required = true, value_name = "COMMAND")]
+    pub words: Vec<String>,
+    /// Only tell what would happen
+    #[arg(long)]
+    pub dry_run: bool,
+    /// Name this execution, so that repeating the invocation does nothing twice [default: a new one]
+    #[arg(long, value_name = "KEY")]
+    pub idempotency_key: Option<String>,
+    #[command(flatten)]
+    #[allow(missing_docs, reason = "its own type says it")]
+    pub retry: RetryArgs,
+    /// Print the hub's answer as JSON
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// How long a change is tried again when the hub cannot be reached.
+#[derive(Debug, Args)]
+pub struct RetryArgs {
+    /// Try a lost connection again for so many seconds, with the same idempotency key
+    #[arg(long, value_name = "SECONDS", default_value_t = 5)]
+    pub retry_for: u64,
+}
+
+/// Arguments of `state`.
+#[derive(Debug, Args)]
+pub struct StateArgs {
+    #[command(flatten)]
+    #[allow(missing_docs, reason = "its own type says it")]
+    pub connect: ConnectArgs,
+    /// Read or change.
+    #[command(subcommand)]
+    pub action: StateAction,
+}
+
+/// What to do with the state document.
+#[derive(Debug, Subcommand)]
+pub enum StateAction {
+    /// Print the state document
+    #[command(after_help = "Examples:
+  opshub state get
+  opshub state get --path /system/status
+  opshub state get --at 2026-01-31T12:00:00Z --path /priorities/0")]
+    Get {
+        /// The document as it was at a sequence number or time
+        #[arg(long, value_name = "SEQ|TIME")]
+        at: Option<String>,
+        /// Only the part at this JSON pointer (RFC 6901)
+        #[arg(long, value_name = "POINTER")]
+        path: Option<String>,
+        /// Print {seq, epoch, state}; "<epoch>-<seq>" is the tag for `state patch --if-match`
+        #[arg(long, conflicts_with = "path")]
+        full: bool,
+    },
+    /// Change the state document by a merge patch (RFC 7396) or JSON Patch (RFC 6902)
+    #[command(after_help = "Examples:
+  echo '{\"system\": {\"progress\": 40}}' | opshub state patch -
+  opshub state patch --json-patch steps.json --if-match 5f2c-42")]
+    Patch {
+        /// The file with the patch, or - for stdin
+        file: PathBuf,
+        /// The file is a JSON Patch: a list of operations
+        #[arg(long)]
+        json_patch: bool,
+        /// Only if nothing changed since this tag, "<epoch>-<seq>"
+        #[arg(long, value_name = "TAG")]
+        if_match: Option<String>,
+        /// Name this change, so that repeating the invocation does nothing twice [default: a new one]
+        #[arg(long, value_name = "KEY")]
+        idempotency_key: Option<String>,
+        #[command(flatten)]
+        #[allow(missing_docs, reason = "its own type says it")]
+        retry: RetryArgs,
+        /// Print the hub's answer as JSON
+        #[arg(long)]
+        json: bool,
+    },
+}
+
+/// Arguments of `wait`.
+#[derive(Debug, Args)]
+pub struct WaitArgs {
+    #[command(flatten)]
+    #[allow(missing_docs, reason = "its own type says it")]
+    pub connect: ConnectArgs,
+    /// The status to wait for; several, separated by commas, wait for any of them
+    #[arg(long, value_delimiter = ',', required = true, ignore_case = true)]
+    pub status: Vec<StatusArg>,
+    /// Give up after so many seconds
+    #[arg(long, value_name = "SECONDS", default_value_t = 60)]
+    pub timeout: u64,
+}
+
+/// A status of the system.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+#[value(rename_all = "UPPER")]
+#[allow(missing_docs, reason = "the contract's words")]
+pub enum StatusArg {
+    Idle,
+    Collecting,
+    Processing,
+    Error,
+}
+
+/// Arguments of `events`.
+#[derive(Debug, Args)]
+pub struct EventsArgs {
+    #[command(flatten)]
+    #[allow(missing_docs, reason = "its own type says it")]
+    pub connect: ConnectArgs,
+    /// Only events after this sequence number
+    #[arg(long, value_name = "SEQ")]
+    pub since: Option<u64>,
+    /// Only events before this sequence number
+    #[arg(long, value_name = "SEQ", conflicts_with = "follow")]
+    pub before: Option<u64>,
+    /// At most this many
+    #[arg(long, default_value_t = 20, value_parser = clap::value_parser!(u64).range(1..=1_000))]
+    pub limit: u64,
+    /// Oldest or newest first; without --since and --order the newest are listed, oldest first
+    #[arg(long)]
+    pub order: Option<OrderArg>,
+    /// Only events of these types, separated by commas
+    #[arg(long = "type", value_name = "TYPES", value_delimiter = ',')]
+    pub types: Vec<String>,
+    /// Only what this actor did
+    #[arg(long)]
+    pub actor: Option<String>,
+    /// Go on with new events as they happen
+    #[arg(long, conflicts_with = "order")]
+    pub follow: bool,
+    /// Print JSON, one event a line
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// The order of a list of events.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum OrderArg {
+    /// Oldest first.
+    Asc,
+    /// Newest first.
+    Desc,
+}
+
+/// Where the database is, as `serve` would find it.
+#[derive(Debug, Default, Args)]
+pub struct DatabaseArgs {
+    /// The folder of the database [default: .]
+    #[arg(long, value_name = "DIR")]
+    pub data_dir: Option<PathBuf>,
+    /// The configuration file [default: opshub.yaml, if it is there]
+    #[arg(long, value_name = "FILE")]
+    pub config: Option<PathBuf>,
+}
+
+/// Arguments of `backup`.
+#[derive(Debug, Args)]
+pub struct BackupArgs {
+    /// The file to write; it must not be there yet
+    pub file: PathBuf,
+    #[command(flatten)]
+    #[allow(missing_docs, reason = "its own type says it")]
+    pub database: DatabaseArgs,
+}
+
+/// Arguments of `completions`.
+#[derive(Debug, Args)]
+pub struct CompletionsArgs {
+    /// The shell
+    pub shell: clap_complete::Shell,
+}
+
+impl ServeArgs {
+    /// The options of [`config::Config::load`], with the environment and the `.env` of `dir`.
+    pub(super) fn into_options(self, dir: &Path) -> Result<LoadOptions, Failure> {
+        Ok(LoadOptions {
+            config: self.config,
+            dir: dir.to_owned(),
+            env: config::environment(dir)?,
+            host: self.host,
+            port: self.port,
+            data_dir: self.data_dir,
+            workers: self.workers,
+            allow_open: self.allow_open,
+            log_level: self.log_level,
+            log_format: self.log_format.map(FormatArg::into_format),
+        })
+    }
+}
+
+impl FormatArg {
+    fn into_format(self) -> LogFormat {
+        match self {
+            FormatArg::Auto => LogFormat::Auto,
+            FormatArg::Text => LogFormat::Text,
+            FormatArg::Json => LogFormat::Json,
+        }
+    }
+}
+
+impl ConnectArgs {
+    /// The hub's address: the flag or variable, then `.env` in `dir`, then the default.
+    pub(super) fn resolve(&self, dir: &Path) -> Result<String, Failure> {
+        if let Some(url) = self.url.as_deref().filter(|url| !url.trim().is_empty()) {
+            return Ok(url.to_owned());
+        }
+        let env = config::environment(dir)?;
+        let set = env.into_iter().find(|(name, value)| name == "OPSHUB_URL" && !value.trim().is_empty());
+        Ok(set.map_or_else(|| DEFAULT_URL.to_owned(), |(_, url)| url))
+    }
+}
+
+impl StatusArg {
+    /// The word as the hub writes it.
+    pub(super) fn as_str(self) -> &'static str {
+        match self {
+            StatusArg::Idle => "IDLE",
+            StatusArg::Collecting => "COLLECTING",
+            StatusArg::Processing => "PROCESSING",
+            StatusArg::Error => "ERROR",
+        }
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "a test may panic")]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    fn parse(line: &str) -> Result<Cli, clap::Error> {
+        Cli::try_parse_from(line.split_whitespace())
+    }
+
+    #[test]
+    fn the_definition_is_sound() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn no_command_means_serve_and_takes_its_flags() {
+        let cli = parse("opshub --port 9000 --allow-open").unwrap();
+        assert!(cli.command.is_none());
+        assert_eq!((cli.serve.port, cli.serve.allow_open), (Some(9000), true));
+    }
+
+    #[test]
+    fn a_command_may_be_given_without_quotes() {
+        let Some(Command::Command(args)) = parse("opshub command approve P7 --dry-run").unwrap().command
+        else {
+            panic!("another command");
+        };
+        assert_eq!((args.words.join(" ").as_str(), args.dry_run), ("approve P7", true));
+    }
+
+    #[test]
+    fn the_url_may_stand_behind_a_nested_command() {
+        let Some(Command::State(args)) = parse("opshub state get --url http://h:1").unwrap().command else {
+            panic!("another command");
+        };
+        assert_eq!(args.connect.url.as_deref(), Some("http://h:1"));
+    }
+
+    #[test]
+    fn a_status_may_be_written_small_and_several_may_be_named() {
+        let Some(Command::Wait(args)) = parse("opshub wait --status idle,ERROR").unwrap().command else {
+            panic!("another command");
+        };
+        assert_eq!(args.status, [StatusArg::Idle, StatusArg::Error]);
+    }
+
+    #[test]
+    fn a_usage_error_ends_with_two() {
+        for line in ["opshub frobnicate", "opshub watch --since 4", "opshub events --limit 0", "opshub wait"]
+        {
+            assert_eq!(parse(line).unwrap_err().exit_code(), 2, "{line}");
+        }
+    }
+
+    #[test]
+    fn the_hub_is_named_by_dotenv_when_nothing_else_does() {
+        let dir = tempfile::tempdir().unwrap();
+        std::fs::write(dir.path().join(".env"), "OPSHUB_URL=http://from.dotenv:1\n").unwrap();
+        let flag = ConnectArgs { url: Some("http://flag:1".into()) };
+        assert_eq!(flag.resolve(dir.path()).unwrap(), "http://flag:1");
+    }
+}

@@ -1,0 +1,117 @@
+//! Commands that need no running hub: starting one, its database file, its configuration.
+
+use std::path::{Path, PathBuf};
+
+use clap::CommandFactory;
+use serde_json::Value;
+
+use super::args::{BackupArgs, Cli, CompletionsArgs, DatabaseArgs, ServeArgs};
+use super::failure::Failure;
+use super::output::{Output, Tone, clean};
+use crate::config::{Config, LoadOptions, Origin, Setting, environment, keys};
+use crate::{server, store, telemetry};
+
+/// Starts the hub and returns when it has shut down.
+pub(super) fn serve(args: ServeArgs) -> Result<(), Failure> {
+    let config = Config::load(args.into_options(Path::new("."))?)?;
+    telemetry::logging::init(&config.log.level, config.log.format)
+        .map_err(|error| Failure::Local(format!("cannot start logging: {error}")))?;
+    server::run(config)
+        .map_err(|error| Failure::Start { message: error.to_string(), code: error.exit_code() })
+}
+
+/// Copies the database.
+pub(super) fn backup(args: &BackupArgs, out: &mut Output) -> Result<(), Failure> {
+    let database = database(&args.database)?;
+    if args.file.exists() {
+        let file = args.file.display();
+        return Err(Failure::Usage(format!("{file} is there already; name a new file, or remove it first")));
+    }
+    let report = store::backup(&database, &args.file)
+        .map_err(|error| Failure::Local(format!("cannot back up {}: {error}", database.display())))?;
+    out.line(report.to_string())
+}
+
+/// Checks the database's log.
+pub(super) fn verify(args: &DatabaseArgs, out: &mut Output) -> Result<(), Failure> {
+    let database = database(args)?;
+    let report = store::verify(&database)
+        .map_err(|error| Failure::Local(format!("{} does not verify: {error}", database.display())))?;
+    out.line(report.to_string())
+}
+
+/// The database file that `serve` would use, which must be there.
+fn database(args: &DatabaseArgs) -> Result<PathBuf, Failure> {
+    let dir = Path::new(".");
+    let config = Config::load(LoadOptions {
+        config: args.config.clone(),
+        data_dir: args.data_dir.clone(),
+        dir: dir.to_owned(),
+        env: environment(dir)?,
+        // Nothing listens here, so that a host in the environment is no risk.
+        allow_open: true,
+        ..LoadOptions::default()
+    })?;
+    let path = config.database_path();
+    if path.is_file() {
+        return Ok(path);
+    }
+    let path = path.display();
+    Err(Failure::Usage(format!(
+        "there is no database at {path}; say where it is with --data-dir, --config or DATABASE_URL"
+    )))
+}
+
+/// Prints the configuration in force.
+pub(super) fn check_config(args: ServeArgs, out: &mut Output) -> Result<(), Failure> {
+    let (config, settings) = Config::explain(args.into_options(Path::new("."))?)?;
+    for setting in &settings {
+        let value = in_force(&config, setting);
+        let source = match &setting.origin {
+            Origin::Default => String::new(),
+            origin => out.paint(Tone::Dim, &format!("  # {origin}")),
+        };
+        out.line(format!("{}: {value}{source}", setting.key))?;
+    }
+    Ok(())
+}
+
+/// A value in force; what is left open is shown as what it comes to.
+fn in_force(config: &Config, setting: &Setting) -> String {
+    if keys::looks_secret(setting.key) {
+        return "********".into();
+    }
+    match (setting.key, &setting.value) {
+        ("store.path", _) => clean(&config.database_path().display().to_string()),
+        ("server.workers", _) => config.worker_count().to_string(),
+        (_, Value::Null) => "no limit".into(),
+        (_, Value::String(text)) => clean(text),
+        (_, other) => other.to_string(),
+    }
+}
+
+/// Prints a completion script.
+pub(super) fn completions(args: &CompletionsArgs, out: &mut Output) -> Result<(), Failure> {
+    let mut script = Vec::new();
+    clap_complete::generate(args.shell, &mut Cli::command(), "opshub", &mut script);
+    out.raw(&String::from_utf8_lossy(&script))
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "a test may panic")]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_left_open_is_shown_as_what_it_comes_to() {
+        let dir = tempfile::tempdir().unwrap();
+        let options = LoadOptions { dir: dir.path().into(), workers: Some(3), ..LoadOptions::default() };
+        let (config, settings) = Config::explain(options).unwrap();
+        let shown =
+            |key: &str| in_force(&config, settings.iter().find(|setting| setting.key == key).unwrap());
+        assert_eq!(shown("store.path"), "./opshub.db");
+        assert_eq!(shown("server.workers"), "3");
+        assert_eq!(shown("store.max_bytes"), "no limit");
+        assert_eq!(shown("server.cors_origins"), r#"["http://localhost:3000","http://127.0.0.1:3000"]"#);
+    }
+}

@@ -1,0 +1,43 @@
+//! Rules between values that are each fine by themselves.
+
+use std::net::IpAddr;
+
+use super::Config;
+use super::error::{Origin, Problem};
+
+/// Checks what must hold between keys; `origin` tells where a key's value came from.
+pub(super) fn check(config: &Config, origin: impl Fn(&str) -> Origin) -> Vec<Problem> {
+    let mut problems = Vec::new();
+    let host = &config.server.host;
+    if host.contains(['[', ']', '/', ' ']) || host.matches(':').count() == 1 {
+        problems.push(Problem::Wrong {
+            key: "server.host".into(),
+            origin: origin("server.host"),
+            found: host.clone(),
+            expected: "a host name or an address, without brackets, scheme or port".into(),
+        });
+    } else if !is_loopback(host) && !config.server.allow_open {
+        problems.push(Problem::Open { origin: origin("server.host"), host: host.clone() });
+    }
+    let mut below = |low: (&str, u64), high: (&str, u64)| {
+        if low.1 >= high.1 {
+            // The one to look at is the one that somebody set.
+            let place = match origin(high.0) {
+                Origin::Default => origin(low.0),
+                set => set,
+            };
+            let message = format!("{} ({}) must be greater than {} ({})", high.0, high.1, low.0, low.1);
+            problems.push(Problem::Conflict { origin: place, message });
+        }
+    };
+    let (session, server) = (&config.session, &config.server);
+    below(("session.heartbeat_ms", session.heartbeat_ms), ("session.silence_ms", session.silence_ms));
+    below(("session.close_wait_ms", session.close_wait_ms), ("server.shutdown_ms", server.shutdown_ms));
+    problems
+}
+
+/// Names but `localhost` are not looked up: what they mean can change after the start.
+fn is_loopback(host: &str) -> bool {
+    host.eq_ignore_ascii_case("localhost")
+        || host.parse::<IpAddr>().is_ok_and(|address| address.to_canonical().is_loopback())
+}

@@ -1,0 +1,307 @@
+//! The one registry of commands: every door reads, documents and runs them from here.
+
+use super::error::Error;
+use super::ids::ItemId;
+use super::json;
+
+/// The most bytes of a command's text.
+pub const COMMAND_MAX_BYTES: usize = 1024;
+
+/// A command, understood.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Command {
+    /// Approves a priority.
+    Approve(ItemId),
+    /// Rejects a priority.
+    Reject(ItemId),
+    /// Marks a priority as done.
+    Done(ItemId),
+    /// Sets the active brief: of one item, or of the day.
+    Brief(Option<ItemId>),
+    /// Starts a collection.
+    Refresh,
+    /// Tells how things stand.
+    Status,
+    /// Tells what commands there are, or what one does.
+    Help(Option<String>),
+}
+
+/// What follows a command's verb.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Args {
+    /// Nothing.
+    None,
+    /// The id of what it is for.
+    Target,
+    /// The id of what it is for, or nothing.
+    OptionalTarget,
+    /// The name of a command, or nothing.
+    OptionalCommand,
+}
+
+impl Args {
+    /// Returns the arguments as help shows them.
+    pub fn usage(self) -> &'static str {
+        match self {
+            Args::None => "",
+            Args::Target => " ID",
+            Args::OptionalTarget => " [ID]",
+            Args::OptionalCommand => " [COMMAND]",
+        }
+    }
+}
+
+/// One line of the registry.
+#[derive(Debug)]
+pub struct CommandSpec {
+    /// The verb, in lower case.
+    pub name: &'static str,
+    /// What follows it.
+    pub args: Args,
+    /// What it does, in one sentence.
+    pub help: &'static str,
+    /// Whether its execution is recorded as an event.
+    pub recorded: bool,
+    build: Build,
+}
+
+/// How a command is made from its argument.
+#[derive(Debug)]
+enum Build {
+    Plain(fn() -> Command),
+    Target(fn(ItemId) -> Command),
+    OptionalTarget(fn(Option<ItemId>) -> Command),
+    OptionalCommand(fn(Option<String>) -> Command),
+}
+
+const REGISTRY: [CommandSpec; 7] = [
+    CommandSpec {
+        name: "approve",
+        args: Args::Target,
+        help: "sets the status of the priority with this id to approved",
+        recorded: true,
+        build: Build::Target(Command::Approve),
+    },
+    CommandSpec {
+        name: "reject",
+        args: Args::Target,
+        help: "sets the status of the priority with this id to rejected",
+        recorded: true,
+        build: Build::Target(Command::Reject),
+    },
+    CommandSpec {
+        name: "done",
+        args: Args::Target,
+        help: "sets the status of the priority with this id to done",
+        recorded: true,
+        build: Build::Target(Command::Done),
+    },
+    CommandSpec {
+        name: "brief",
+        args: Args::OptionalTarget,
+        help: "sets the active brief: of the item with this id and what refers to it, or of the day",
+        recorded: true,
+        build: Build::OptionalTarget(Command::Brief),
+    },
+    CommandSpec {
+        name: "refresh",
+        args: Args::None,
+        help: "starts a collection, unless one is running",
+        recorded: true,
+        build: Build::Plain(|| Command::Refresh),
+    },
+    CommandSpec {
+        name: "status",
+        args: Args::None,
+        help: "tells how things stand",
+        recorded: false,
+        build: Build::Plain(|| Command::Status),
+    },
+    CommandSpec {
+        name: "help",
+        args: Args::OptionalCommand,
+        help: "tells what commands there are, or what one does",
+        recorded: false,
+        build: Build::OptionalCommand(Command::Help),
+    },
+];
+
+impl CommandSpec {
+    /// Returns the command with its arguments, such as `approve ID`.
+    pub fn usage(&self) -> String {
+        format!("{}{}", self.name, self.args.usage())
+    }
+
+    fn find(verb: &str) -> Option<&'static CommandSpec> {
+        Command::registry().iter().find(|spec| spec.name.eq_ignore_ascii_case(verb))
+    }
+}
+
+impl Command {
+    /// Returns every command there is, in the order in which help lists them.
+    pub fn registry() -> &'static [CommandSpec] {
+        &REGISTRY
+    }
+
+    /// Returns the known commands in words, such as `approve ID, reject ID, …`.
+    pub fn known() -> String {
+        Command::registry().iter().map(CommandSpec::usage).collect::<Vec<_>>().join(", ")
+    }
+
+    /// Reads a command. The verb's case does not matter, the target's is kept.
+    ///
+    /// # Errors
+    /// `unknown_command` and `missing_target` with the known commands in the message, `invalid_value`
+    /// for words too many and for texts of more than [`COMMAND_MAX_BYTES`] bytes.
+    pub fn parse(text: &str) -> Result<Self, Error> {
+        if text.len() > COMMAND_MAX_BYTES {
+            let message =
+                format!("command must not be longer than {COMMAND_MAX_BYTES} bytes, got {}", text.len());
+            return Err(Error::invalid("command", message));
+        }
+        let mut words = text.split_whitespace();
+        let verb = words.next().unwrap_or_default();
+        let spec = lookup(verb)?;
+        let argument = words.next();
+        let surplus = if spec.args == Args::None { argument } else { words.next() };
+        if let Some(surplus) = surplus {
+            let message = format!("unexpected {} after {}", json::quote(surplus), spec.usage());
+            return Err(Error::invalid("command", message));
+        }
+        let target = |id: &str| ItemId::parse(id).map_err(|error| error.under("command"));
+        Ok(match spec.build {
+            Build::Plain(build) => build(),
+            Build::Target(build) => match argument {
+                Some(id) => build(target(id)?),
+                None => {
+                    let command = spec.name.to_owned();
+                    return Err(Error::MissingTarget { command, known: Command::known() });
+                }
+            },
+            Build::OptionalTarget(build) => build(argument.map(target).transpose()?),
+            Build::OptionalCommand(build) => {
+                let name = argument.map(|verb| lookup(verb).map(|spec| spec.name.to_owned()));
+                build(name.transpose()?)
+            }
+        })
+    }
+
+    /// Returns the verb, in lower case.
+    pub fn action(&self) -> &'static str {
+        match self {
+            Command::Approve(_) => "approve",
+            Command::Reject(_) => "reject",
+            Command::Done(_) => "done",
+            Command::Brief(_) => "brief",
+            Command::Refresh => "refresh",
+            Command::Status => "status",
+            Command::Help(_) => "help",
+        }
+    }
+
+    /// Returns what the command is for.
+    pub fn target(&self) -> Option<&str> {
+        match self {
+            Command::Approve(id) | Command::Reject(id) | Command::Done(id) => Some(id.as_str()),
+            Command::Brief(id) => id.as_ref().map(ItemId::as_str),
+            Command::Help(name) => name.as_deref(),
+            Command::Refresh | Command::Status => None,
+        }
+    }
+
+    /// Returns the command as [`Command::parse`] reads it.
+    pub fn text(&self) -> String {
+        match self.target() {
+            Some(target) => format!("{} {target}", self.action()),
+            None => self.action().to_owned(),
+        }
+    }
+
+    /// Says whether the command's execution is recorded as an event.
+    pub fn is_recorded(&self) -> bool {
+        CommandSpec::find(self.action()).is_some_and(|spec| spec.recorded)
+    }
+
+    /// Answers `help [COMMAND]` from the registry.
+    pub(super) fn help(name: Option<&str>) -> String {
+        let line = |spec: &CommandSpec| format!("{}: {}", spec.usage(), spec.help);
+        match name.and_then(CommandSpec::find) {
+            Some(spec) => line(spec),
+            None => Command::registry().iter().map(line).collect::<Vec<_>>().join("\n"),
+        }
+    }
+}
+
+fn lookup(verb: &str) -> Result<&'static CommandSpec, Error> {
+    CommandSpec::find(verb).ok_or_else(|| {
+        let command = verb.chars().take(COMMAND_SHOWN_CHARS).collect();
+        Error::UnknownCommand { command, known: Command::known() }
+    })
+}
+
+/// The most characters of an unknown verb that the message repeats.
+const COMMAND_SHOWN_CHARS: usize = 64;
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test may panic")]
+
+    use super::*;
+
+    fn refused(text: &str) -> (&'static str, String) {
+        let error = Command::parse(text).unwrap_err();
+        (error.spec().1, error.to_string())
+    }
+
+    #[test]
+    fn the_verbs_case_does_not_matter_and_the_targets_is_kept() {
+        let command = Command::parse("  APProve   p7X ").unwrap();
+        assert_eq!(command, Command::Approve(ItemId::parse("p7X").unwrap()));
+        assert_eq!(command.text(), "approve p7X");
+        assert_eq!((command.action(), command.target()), ("approve", Some("p7X")));
+    }
+
+    #[test]
+    fn every_command_of_the_registry_is_read_and_writes_itself() {
+        for spec in Command::registry() {
+            let text = match spec.args {
+                Args::None => spec.name.to_owned(),
+                Args::OptionalCommand => format!("{} approve", spec.name),
+                Args::Target | Args::OptionalTarget => format!("{} P7", spec.name),
+            };
+            let command = Command::parse(&text).unwrap();
+            assert_eq!((command.action(), command.text()), (spec.name, text));
+            assert_eq!(command.is_recorded(), spec.recorded);
+            if spec.args != Args::Target {
+                assert_eq!(Command::parse(spec.name).unwrap().target(), None);
+            }
+        }
+    }
+
+    #[test]
+    fn what_is_wrong_is_told_with_the_known_commands() {
+        let known = "approve ID, reject ID, done ID, brief [ID], refresh, status, help [COMMAND]";
+        assert_eq!(Command::known(), known);
+        let unknown = format!("unknown command \"launch\", known commands: {known}");
+        assert_eq!(refused("launch P7"), ("unknown_command", unknown));
+        let missing = format!("approve needs a target, known commands: {known}");
+        assert_eq!(refused("approve"), ("missing_target", missing));
+        assert_eq!(refused("").0, "unknown_command");
+        assert_eq!(refused("help launch").0, "unknown_command");
+    }
+
+    #[test]
+    fn words_too_many_and_texts_too_long_are_refused() {
+        let surplus = ("invalid_value", "unexpected \"P8\" after approve ID".to_owned());
+        assert_eq!(refused("approve P7 P8"), surplus);
+        assert_eq!(refused("refresh now").1, "unexpected \"now\" after refresh");
+        assert_eq!(refused(&"x".repeat(1025)).0, "invalid_value");
+        assert_eq!(refused(&format!("approve {}", "x".repeat(129))).0, "invalid_value");
+    }
+
+    #[test]
+    fn help_comes_from_the_registry() {
+        assert_eq!(Command::help(None).lines().count(), Command::registry().len());
+        assert_eq!(Command::help(Some("refresh")), "refresh: starts a collection, unless one is running");
+    }
+}

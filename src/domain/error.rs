@@ -1,0 +1,382 @@
+//! Everything a caller can be told went wrong: one table for HTTP, WebSocket and the command line.
+
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use super::ids::Seq;
+
+/// What is wrong with one field of a request.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct FieldError {
+    /// The field, as the request names it: a name, a dotted path or a JSON pointer.
+    pub field: String,
+    /// What is wrong with it.
+    pub message: String,
+}
+
+impl FieldError {
+    /// Says what is wrong with `field`.
+    pub fn new(field: impl Into<String>, message: impl Into<String>) -> Self {
+        FieldError { field: field.into(), message: message.into() }
+    }
+}
+
+/// Everything a caller can be told went wrong. Messages never show internals; a `cause` is for the log.
+#[derive(Clone, Debug, PartialEq, thiserror::Error)]
+pub enum Error {
+    /// A value is outside what its field allows.
+    #[error("{message}")]
+    InvalidValue {
+        /// The whole story in one line.
+        message: String,
+        /// Every bad field.
+        details: Vec<FieldError>,
+    },
+    /// The text is not I-JSON (RFC 7493): bad syntax, a key twice, an integer beyond ±(2^53−1).
+    #[error("invalid json at line {line} column {column}: {message}")]
+    InvalidJson {
+        /// What the parser met.
+        message: String,
+        /// Line, from 1; 0 when the text as a whole is meant.
+        line: usize,
+        /// Column in bytes, from 1; 0 when the line as a whole is meant.
+        column: usize,
+    },
+    /// The request has fields that nobody reads.
+    #[error("unknown field {}, expected {expected}", .fields.join(", "))]
+    UnknownField {
+        /// The unknown fields.
+        fields: Vec<String>,
+        /// The fields that there are, in words.
+        expected: String,
+    },
+    /// A patch touches what only the hub's own parts write.
+    #[error("{path} is read-only")]
+    ReadOnly {
+        /// JSON pointer of what was touched.
+        path: String,
+    },
+    /// No command has this name.
+    #[error("unknown command {command:?}, known commands: {known}")]
+    UnknownCommand {
+        /// The verb as it was given.
+        command: String,
+        /// The known commands, in words.
+        known: String,
+    },
+    /// The command needs the id of what it is for.
+    #[error("{command} needs a target, known commands: {known}")]
+    MissingTarget {
+        /// The verb.
+        command: String,
+        /// The known commands, in words.
+        known: String,
+    },
+    /// The patch is no RFC 6902 patch, or does not fit the document.
+    #[error("{message}")]
+    InvalidPatch {
+        /// Which operation, and why.
+        message: String,
+    },
+    /// A `test` operation of a JSON patch found another value.
+    #[error("test failed at {path:?}")]
+    TestFailed {
+        /// JSON pointer of the tested place.
+        path: String,
+    },
+    /// The change would make something larger than its limit.
+    #[error("{message}")]
+    LimitExceeded {
+        /// Which limit, and what was found.
+        message: String,
+    },
+    /// The request itself is too large.
+    #[error("the body must not be larger than {limit} bytes")]
+    TooLarge {
+        /// The limit in bytes.
+        limit: usize,
+    },
+    /// Nothing is at this path.
+    #[error("nothing is at this path")]
+    NotFound,
+    /// The path is known, the method is not one of its own.
+    #[error("method not allowed, allowed: {allowed}")]
+    MethodNotAllowed {
+        /// The allowed methods, as the `Allow` header lists them.
+        allowed: String,
+    },
+    /// The body's content type is not one that this path reads.
+    #[error("unsupported media type, expected {expected}")]
+    UnsupportedMediaType {
+        /// The expected types.
+        expected: String,
+    },
+    /// `If-Match` names another state than the newest one.
+    #[error("the state has changed since, it is now {current}")]
+    PreconditionFailed {
+        /// The entity tag in force.
+        current: String,
+    },
+    /// The idempotency key was used with another request.
+    #[error("this idempotency key was used with another request")]
+    IdempotencyMismatch,
+    /// The wanted part of the history was pruned.
+    #[error("changes after {since} are no longer kept, the first kept is {first}")]
+    HistoryPruned {
+        /// What was asked for.
+        since: Seq,
+        /// The oldest change that is kept.
+        first: Seq,
+    },
+    /// The caller asks for what has not happened yet.
+    #[error("{wanted} is ahead of now, the newest change is {last}")]
+    AheadOfNow {
+        /// What was asked for: a number or a time.
+        wanted: String,
+        /// The newest change.
+        last: Seq,
+    },
+    /// The request comes from a web page of another origin.
+    #[error("requests from this origin are refused")]
+    OriginRefused,
+    /// Nothing was applied, since it could not be stored.
+    #[error("the change could not be stored, nothing was applied")]
+    StorageUnavailable {
+        /// For the log.
+        cause: String,
+    },
+    /// Too many changes wait to be committed.
+    #[error("too many requests are waiting, try again")]
+    Overloaded,
+    /// The hub is about to end.
+    #[error("the hub is shutting down")]
+    ShuttingDown,
+    /// The hub has as many connections as it may have.
+    #[error("too many connections")]
+    TooManyConnections,
+    /// The caller sends more than its rate allows.
+    #[error("too many messages, slow down")]
+    RateLimited,
+    /// No topic has this name.
+    #[error("unknown topic {topic:?}, known topics: {known}")]
+    UnknownTopic {
+        /// The topic as it was given.
+        topic: String,
+        /// The known topics, in words.
+        known: String,
+    },
+    /// No client frame has this type.
+    #[error("unknown type {found:?}, known types: {known}")]
+    UnknownType {
+        /// The type as it was given.
+        found: String,
+        /// The known types, in words.
+        known: String,
+    },
+    /// Only WebSocket subprotocols that the hub does not speak were offered.
+    #[error("unknown protocol {found:?}, known protocols: {known}")]
+    UnknownProtocol {
+        /// What was offered.
+        found: String,
+        /// The known protocols, in words.
+        known: String,
+    },
+    /// The WebSocket handshake is not one.
+    #[error("{message}")]
+    BadHandshake {
+        /// What is wrong with it.
+        message: String,
+    },
+    /// The hub has not started up yet.
+    #[error("the hub is not ready yet")]
+    NotReady,
+    /// A fault of the hub's own.
+    #[error("internal error")]
+    Internal {
+        /// For the log.
+        cause: String,
+    },
+}
+
+impl Error {
+    /// Returns the HTTP status and the `error_type`. Types are never renamed; messages may be.
+    pub fn spec(&self) -> (u16, &'static str) {
+        match self {
+            Error::InvalidValue { .. } => (400, "invalid_value"),
+            Error::InvalidJson { .. } => (400, "invalid_json"),
+            Error::UnknownField { .. } => (400, "unknown_field"),
+            Error::ReadOnly { .. } => (400, "read_only"),
+            Error::UnknownCommand { .. } => (400, "unknown_command"),
+            Error::MissingTarget { .. } => (400, "missing_target"),
+            Error::InvalidPatch { .. } => (400, "invalid_patch"),
+            Error::TestFailed { .. } => (409, "test_failed"),
+            Error::LimitExceeded { .. } => (413, "limit_exceeded"),
+            Error::TooLarge { .. } => (413, "payload_too_large"),
+            Error::NotFound => (404, "not_found"),
+            Error::MethodNotAllowed { .. } => (405, "method_not_allowed"),
+            Error::UnsupportedMediaType { .. } => (415, "unsupported_media_type"),
+            Error::PreconditionFailed { .. } => (412, "precondition_failed"),
+            Error::IdempotencyMismatch => (422, "idempotency_mismatch"),
+            Error::HistoryPruned { .. } => (410, "history_pruned"),
+            Error::AheadOfNow { .. } => (400, "ahead_of_now"),
+            Error::OriginRefused => (403, "origin_refused"),
+            Error::StorageUnavailable { .. } => (503, "storage_unavailable"),
+            Error::Overloaded => (503, "overloaded"),
+            Error::ShuttingDown => (503, "shutting_down"),
+            Error::TooManyConnections => (503, "too_many_connections"),
+            Error::RateLimited => (429, "rate_limited"),
+            Error::UnknownTopic { .. } => (400, "unknown_topic"),
+            Error::UnknownType { .. } => (400, "unknown_type"),
+            Error::UnknownProtocol { .. } => (400, "unknown_protocol"),
+            Error::BadHandshake { .. } => (400, "bad_handshake"),
+            Error::NotReady => (503, "not_ready"),
+            Error::Internal { .. } => (500, "internal"),
+        }
+    }
+
+    /// Returns what is wrong with each field, as far as fields are to blame.
+    pub fn details(&self) -> Vec<FieldError> {
+        match self {
+            Error::InvalidValue { details, .. } => details.clone(),
+            Error::UnknownField { fields, .. } => {
+                fields.iter().map(|field| FieldError::new(field, "unknown field")).collect()
+            }
+            Error::ReadOnly { path } => vec![FieldError::new(path, "read-only")],
+            Error::TestFailed { path } => vec![FieldError::new(path, "test failed")],
+            _ => Vec::new(),
+        }
+    }
+
+    /// Returns the seconds after which trying again makes sense, for what passes by itself.
+    pub fn retry_after_s(&self) -> Option<u32> {
+        match self {
+            Error::Overloaded | Error::RateLimited | Error::NotReady => Some(1),
+            Error::StorageUnavailable { .. } => Some(2),
+            Error::ShuttingDown | Error::TooManyConnections => Some(5),
+            _ => None,
+        }
+    }
+
+    /// Blames one field; `message` stands alone.
+    pub fn invalid(field: impl Into<String>, message: impl Into<String>) -> Self {
+        let message = message.into();
+        Error::InvalidValue { details: vec![FieldError::new(field, &message)], message }
+    }
+
+    /// Blames several fields at once; the message joins theirs.
+    pub(super) fn invalid_fields(details: Vec<FieldError>) -> Self {
+        let messages: Vec<&str> = details.iter().map(|detail| detail.message.as_str()).collect();
+        Error::InvalidValue { message: messages.join("; "), details }
+    }
+
+    /// Says where in the request the blamed fields are: `place` is a JSON pointer.
+    #[must_use]
+    pub(super) fn under(self, place: &str) -> Self {
+        match self {
+            Error::InvalidValue { message, details } => {
+                let within = |field: &str| match field {
+                    "" => place.to_owned(),
+                    field => format!("{place}/{field}"),
+                };
+                let details = details
+                    .into_iter()
+                    .map(|detail| FieldError::new(within(&detail.field), detail.message))
+                    .collect();
+                Error::InvalidValue { message: format!("{place}: {message}"), details }
+            }
+            Error::LimitExceeded { message } => {
+                Error::LimitExceeded { message: format!("{place}: {message}") }
+            }
+            Error::UnknownField { fields, expected } => {
+                let fields = fields.iter().map(|field| format!("{place}/{field}")).collect();
+                Error::UnknownField { fields, expected }
+            }
+            other => other,
+        }
+    }
+
+    /// Names one unknown field and those that there are.
+    pub fn unknown_field(field: impl Into<String>, expected: &[&str]) -> Self {
+        Error::UnknownField { fields: vec![field.into()], expected: expected.join(", ") }
+    }
+
+    /// Names a fault of the hub's own.
+    pub fn internal(cause: impl Into<String>) -> Self {
+        Error::Internal { cause: cause.into() }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn text() -> String {
+        "secret".to_owned()
+    }
+
+    /// One of each, with what clients match on. A change to a line here breaks a client.
+    fn table() -> Vec<(Error, u16, &'static str)> {
+        let at = Seq::new(1);
+        vec![
+            (Error::invalid("a", "a is bad"), 400, "invalid_value"),
+            (Error::InvalidJson { message: text(), line: 1, column: 2 }, 400, "invalid_json"),
+            (Error::unknown_field("a", &["b"]), 400, "unknown_field"),
+            (Error::ReadOnly { path: text() }, 400, "read_only"),
+            (Error::UnknownCommand { command: text(), known: text() }, 400, "unknown_command"),
+            (Error::MissingTarget { command: text(), known: text() }, 400, "missing_target"),
+            (Error::InvalidPatch { message: text() }, 400, "invalid_patch"),
+            (Error::TestFailed { path: text() }, 409, "test_failed"),
+            (Error::LimitExceeded { message: text() }, 413, "limit_exceeded"),
+            (Error::TooLarge { limit: 1 }, 413, "payload_too_large"),
+            (Error::NotFound, 404, "not_found"),
+            (Error::MethodNotAllowed { allowed: text() }, 405, "method_not_allowed"),
+            (Error::UnsupportedMediaType { expected: text() }, 415, "unsupported_media_type"),
+            (Error::PreconditionFailed { current: text() }, 412, "precondition_failed"),
+            (Error::IdempotencyMismatch, 422, "idempotency_mismatch"),
+            (Error::HistoryPruned { since: at, first: at }, 410, "history_pruned"),
+            (Error::AheadOfNow { wanted: text(), last: at }, 400, "ahead_of_now"),
+            (Error::OriginRefused, 403, "origin_refused"),
+            (Error::StorageUnavailable { cause: text() }, 503, "storage_unavailable"),
+            (Error::Overloaded, 503, "overloaded"),
+            (Error::ShuttingDown, 503, "shutting_down"),
+            (Error::TooManyConnections, 503, "too_many_connections"),
+            (Error::RateLimited, 429, "rate_limited"),
+            (Error::UnknownTopic { topic: text(), known: text() }, 400, "unknown_topic"),
+            (Error::UnknownType { found: text(), known: text() }, 400, "unknown_type"),
+            (Error::UnknownProtocol { found: text(), known: text() }, 400, "unknown_protocol"),
+            (Error::BadHandshake { message: text() }, 400, "bad_handshake"),
+            (Error::NotReady, 503, "not_ready"),
+            (Error::Internal { cause: text() }, 500, "internal"),
+        ]
+    }
+
+    #[test]
+    fn every_error_keeps_its_status_and_type() {
+        for (error, status, kind) in table() {
+            assert_eq!(error.spec(), (status, kind), "{error:?}");
+        }
+    }
+
+    #[test]
+    fn what_passes_by_itself_says_when_to_try_again() {
+        for (error, status, _) in table() {
+            let passes = status == 503 || status == 429;
+            assert_eq!(error.retry_after_s().is_some(), passes, "{error:?}");
+        }
+    }
+
+    #[test]
+    fn a_cause_is_never_shown() {
+        for error in [Error::StorageUnavailable { cause: text() }, Error::internal(text())] {
+            assert!(!error.to_string().contains("secret"), "{error}");
+        }
+    }
+
+    #[test]
+    fn several_bad_fields_are_told_at_once() {
+        let error =
+            Error::invalid_fields(vec![FieldError::new("a", "a is bad"), FieldError::new("b", "b too")]);
+        assert_eq!(error.to_string(), "a is bad; b too");
+        assert_eq!(error.details().len(), 2);
+    }
+}

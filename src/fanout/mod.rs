@@ -1,0 +1,21 @@
+//! Fan-out: one actor for each worker, which moves shared frames to that worker's subscribers.
+//!
+//! A subscriber holds no queue of frames: it has a position in the worker's [`Mirror`] of the ring,
+//! and takes the next frame when its connection has room. What is its own (answers, pages of a
+//! replay) waits in a small private queue. [`Outbox`] is the one interface between all this and the
+//! bytes of a connection.
+
+mod actor;
+mod mirror;
+mod outbox;
+mod replay;
+mod subscriber;
+
+#[cfg(test)]
+mod tests;
+
+pub use actor::{CloseAll, Fanout, Fanouts, ListConnections};
+pub use mirror::Mirror;
+pub use outbox::{Outbox, OutboxBody};
+pub use replay::{Resume, ResumePoint, decide_resume, replay};
+pub use subscriber::{ConnectionReport, ConnectionState, Encoding, Identity, OutboxLimits, Subscriber};

@@ -1,0 +1,175 @@
+//! The way from the fan-out to a connection: a response body that drains what waits.
+
+use std::pin::Pin;
+use std::rc::Rc;
+use std::task::{Context, Poll, Waker};
+use std::time::Instant;
+
+use actix_web::body::{BodySize, MessageBody};
+use bytes::Bytes;
+
+use crate::domain::Seq;
+use crate::hub::Admission;
+use crate::protocol::{StateReason, Topics};
+
+use super::mirror::{Mirror, Shared};
+use super::subscriber::{Identity, Subscriber};
+
+/// What a session holds of its connection: everything goes out through here, in order.
+///
+/// Nothing here ever waits: what cannot be sent yet is bounded by the subscriber's own rules.
+#[derive(Clone)]
+pub struct Outbox {
+    mirror: Rc<Mirror>,
+    subscriber: Shared,
+    id: u64,
+}
+
+impl Outbox {
+    /// Adds a connection to its worker. The body goes into the response, the outbox to whoever
+    /// speaks for the connection.
+    pub fn open(mirror: Rc<Mirror>, subscriber: Subscriber, admission: Admission) -> (Outbox, OutboxBody) {
+        let (id, subscriber) = mirror.add(subscriber);
+        let outbox = Outbox { mirror, subscriber, id };
+        (outbox.clone(), OutboxBody { outbox, _admission: admission })
+    }
+
+    /// The worker's side of the fan-out.
+    pub fn mirror(&self) -> &Rc<Mirror> {
+        &self.mirror
+    }
+
+    /// Sends a frame, after everything that this worker was told by now.
+    pub fn push(&self, frame: Bytes) {
+        self.mirror.push(&self.subscriber, frame);
+    }
+
+    /// Sends a frame that must not come before change `seq`, which is committed.
+    pub fn push_after(&self, seq: Seq, frame: Bytes) {
+        if self.mirror.newest() < seq {
+            self.mirror.pull();
+        }
+        self.push(frame);
+    }
+
+    /// Sends the newest state.
+    pub fn push_state(&self, reason: StateReason) {
+        self.mirror.push_state(&self.subscriber, reason);
+    }
+
+    /// Sends the newest document (plain).
+    pub fn push_document(&self) {
+        self.subscriber.borrow_mut().push_document(Instant::now());
+    }
+
+    /// Joins the stream at `position`, or at its end.
+    pub fn attach(&self, position: Option<u64>, seen: Seq) {
+        self.mirror.attach(&self.subscriber, position, seen);
+    }
+
+    /// Adds frames of a replay.
+    pub(super) fn push_replayed<'a>(&self, frames: impl Iterator<Item = &'a crate::protocol::Frame>) {
+        let (mut subscriber, now) = (self.subscriber.borrow_mut(), Instant::now());
+        frames.for_each(|frame| subscriber.push_replayed(frame, now));
+    }
+
+    /// What is received.
+    pub fn topics(&self) -> Topics {
+        self.subscriber.borrow().topics()
+    }
+
+    /// Changes what is received.
+    pub fn set_topics(&self, topics: Topics) {
+        self.mirror.set_topics(&self.subscriber, topics);
+    }
+
+    /// Who is at the other end.
+    pub fn identity(&self) -> Identity {
+        self.subscriber.borrow().identity().clone()
+    }
+
+    /// Sends the close frame `last`; the connection stays open until the other side has answered or
+    /// [`Outbox::finish`] is called.
+    pub fn begin_close(&self, last: Bytes) {
+        self.subscriber.borrow_mut().begin_close(last, Instant::now());
+    }
+
+    /// Since when the connection is closing.
+    pub fn closing_since(&self) -> Option<Instant> {
+        self.subscriber.borrow().closing_since()
+    }
+
+    /// Sends what waits for this connection alone, and then ends it.
+    pub fn finish(&self) {
+        self.subscriber.borrow_mut().finish();
+    }
+
+    /// Ends the connection at once.
+    pub fn close(&self) {
+        self.subscriber.borrow_mut().close();
+    }
+
+    /// Whether the connection has ended.
+    pub fn is_over(&self) -> bool {
+        self.subscriber.borrow().is_over()
+    }
+
+    /// For how long the client has taken no byte of what waits.
+    pub fn stalled_for(&self) -> std::time::Duration {
+        self.subscriber.borrow().stalled_for(Instant::now())
+    }
+
+    /// Ready when there is room for answers; never more than a full outbox waits.
+    pub fn poll_room(&self, waker: &Waker) -> Poll<()> {
+        let mut subscriber = self.subscriber.borrow_mut();
+        if !subscriber.is_full() {
+            return Poll::Ready(());
+        }
+        subscriber.set_drained_waker(waker);
+        Poll::Pending
+    }
+
+    /// Ready when at most half of the outbox is taken, or the connection has ended.
+    pub(super) fn poll_drained(&self, waker: &Waker) -> Poll<()> {
+        let mut subscriber = self.subscriber.borrow_mut();
+        if subscriber.is_over() || subscriber.is_half_empty() {
+            return Poll::Ready(());
+        }
+        subscriber.set_drained_waker(waker);
+        Poll::Pending
+    }
+}
+
+/// The body of the response that became the connection.
+pub struct OutboxBody {
+    outbox: Outbox,
+    _admission: Admission,
+}
+
+impl MessageBody for OutboxBody {
+    type Error = std::convert::Infallible;
+
+    fn size(&self) -> BodySize {
+        BodySize::Stream
+    }
+
+    fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Bytes, Self::Error>>> {
+        let Outbox { mirror, subscriber, .. } = &self.outbox;
+        let mut subscriber = subscriber.borrow_mut();
+        match mirror.take(&mut subscriber) {
+            Some(piece) => Poll::Ready(Some(Ok(piece))),
+            None if subscriber.is_over() => Poll::Ready(None),
+            None => {
+                subscriber.set_waker(cx.waker());
+                Poll::Pending
+            }
+        }
+    }
+}
+
+impl Drop for OutboxBody {
+    fn drop(&mut self) {
+        self.outbox.close();
+        self.outbox.mirror.remove(self.outbox.id);
+    }
+}

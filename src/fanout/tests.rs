@@ -1,0 +1,1 @@
+//! The promises of the fan-out, on one thread and without a network.

@@ -1,0 +1,112 @@
+//! Whether the hub does its work, for people, orchestrators and Prometheus; and the front door.
+
+use std::time::Duration;
+
+use actix_web::http::header;
+use actix_web::web::Data;
+use actix_web::{HttpRequest, HttpResponse};
+
+use crate::domain::Error;
+use crate::protocol::error::ErrorBody;
+use crate::protocol::server::DatabaseStatus;
+use crate::protocol::{Health, HealthStatus};
+use crate::store::Probe;
+
+use super::error::ApiError;
+use super::observe::OwnForm;
+use super::state::{AppState, now};
+use super::types::{Alive, Welcome};
+
+/// How long the DB actor has to answer.
+const PROBE_WAIT: Duration = Duration::from_secs(2);
+
+/// The front door: the dashboard for browsers, a pointer to the rest for programs.
+#[utoipa::path(
+    get, path = "/", tag = "operations",
+    responses((status = 200, description = "where everything is", body = Welcome))
+)]
+pub(super) async fn get_root(request: HttpRequest) -> HttpResponse {
+    let accepts =
+        request.headers().get(header::ACCEPT).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    let mut response = if accepts.contains("text/html") {
+        HttpResponse::SeeOther().insert_header((header::LOCATION, "/dashboard")).finish()
+    } else {
+        HttpResponse::Ok().json(Welcome {
+            message: "opshub keeps one live picture of a team's operations",
+            version: env!("CARGO_PKG_VERSION"),
+            websocket: "/ws",
+            docs: "/docs",
+            dashboard: "/dashboard",
+        })
+    };
+    response.headers_mut().insert(header::VARY, header::HeaderValue::from_static("accept"));
+    response
+}
+
+/// Whether everything works; the database is asked for real work.
+#[utoipa::path(
+    get, path = "/health", tag = "operations",
+    responses(
+        (status = 200, description = "healthy", body = Health),
+        (status = 503, description = "degraded: reads and live connections work, changes cannot be stored", body = Health),
+    )
+)]
+pub(super) async fn get_health(state: Data<AppState>) -> HttpResponse {
+    let view = state.live.view();
+    let writes = view.storage_ok && probe(&state).await;
+    let health = Health {
+        status: if writes { HealthStatus::Healthy } else { HealthStatus::Degraded },
+        service: env!("CARGO_PKG_NAME").to_owned(),
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+        database: if writes { DatabaseStatus::Connected } else { DatabaseStatus::Disconnected },
+        websocket: state.connections.health(),
+        seq: view.committed.seq,
+        uptime_s: state.started.elapsed().as_secs(),
+        timestamp: now(),
+    };
+    if writes {
+        return HttpResponse::Ok().json(health);
+    }
+    let mut response = HttpResponse::ServiceUnavailable().json(health);
+    response.extensions_mut().insert(OwnForm);
+    response
+}
+
+/// One probe at a time is enough: more would only queue behind each other.
+async fn probe(state: &AppState) -> bool {
+    let asked = tokio::time::timeout(PROBE_WAIT, state.db.send(Probe)).await;
+    matches!(asked, Ok(Ok(Ok(_))))
+}
+
+/// Whether the process runs.
+#[utoipa::path(get, path = "/livez", tag = "operations", responses((status = 200, description = "it does", body = Alive)))]
+pub(super) async fn get_livez() -> HttpResponse {
+    HttpResponse::Ok().json(Alive { status: "alive" })
+}
+
+/// Whether the hub takes requests.
+#[utoipa::path(
+    get, path = "/readyz", tag = "operations",
+    responses(
+        (status = 200, description = "it does", body = Alive),
+        (status = 503, description = "it is shutting down, or its actor is gone", body = ErrorBody),
+    )
+)]
+pub(super) async fn get_readyz(state: Data<AppState>) -> Result<HttpResponse, ApiError> {
+    if state.connections.is_closed() {
+        return Err(Error::ShuttingDown.into());
+    }
+    if !state.hub.addr().connected() {
+        return Err(Error::NotReady.into());
+    }
+    Ok(HttpResponse::Ok().json(Alive { status: "ready" }))
+}
+
+/// The figures for Prometheus; `docs/metrics.md` lists them.
+#[utoipa::path(
+    get, path = "/metrics", tag = "operations",
+    responses((status = 200, description = "Prometheus text format", content_type = "text/plain"))
+)]
+pub(super) async fn get_metrics(state: Data<AppState>) -> HttpResponse {
+    HttpResponse::Ok().content_type("text/plain; version=0.0.4; charset=utf-8").body(state.metrics.render())
+}

@@ -1,0 +1,28 @@
+//! HTTP: routes, what is read from a request, and how answers and errors are written.
+//!
+//! Every route is an `async fn` of its own with its OpenAPI description beside it; [`routes`] is the
+//! one table that puts them on their paths, and [`openapi`] the document made from them.
+
+mod changes;
+mod connections;
+mod docs;
+mod error;
+mod events;
+mod health;
+mod observe;
+pub mod openapi;
+mod origin;
+mod query;
+mod request;
+mod routes;
+mod state;
+mod stream;
+mod system;
+mod types;
+mod ws;
+
+pub use error::ApiError;
+pub use observe::observe;
+pub use origin::{check_origin, cors};
+pub use routes::routes;
+pub use state::{AppState, Worker};

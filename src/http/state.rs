@@ -1,0 +1,59 @@
+//! What the routes work with.
+
+use std::rc::Rc;
+use std::sync::Arc;
+use std::time::Instant;
+
+use actix::Addr;
+
+use crate::domain::{Limits, Timestamp};
+use crate::fanout::{Fanouts, Mirror};
+use crate::hub::{Connections, HubHandle, Live};
+use crate::session::SessionSettings;
+use crate::session::origin::Origins;
+use crate::store::{Db, Readers};
+use crate::telemetry::metrics::Metrics;
+
+/// What all workers share.
+pub struct AppState {
+    /// The door to the hub.
+    pub hub: HubHandle,
+    /// What the hub shows.
+    pub live: Arc<Live>,
+    /// The log.
+    pub readers: Readers,
+    /// The writer, asked for a sign of life alone.
+    pub db: Addr<Db>,
+    /// Who is connected, by number.
+    pub connections: Arc<Connections>,
+    /// Who is connected, one by one.
+    pub fanouts: Fanouts,
+    /// The hub's figures.
+    pub metrics: Arc<Metrics>,
+    /// Which pages may change something.
+    pub origins: Origins,
+    /// The limits of sessions.
+    pub session: SessionSettings,
+    /// What a change may make of the document.
+    pub limits: Limits,
+    /// What may wait for one connection, in bytes.
+    pub outbox_bytes: usize,
+    /// The largest WebSocket message, in bytes.
+    pub message_bytes: usize,
+    /// The largest body of a request, in bytes.
+    pub body_bytes: usize,
+    /// When the hub started.
+    pub started: Instant,
+}
+
+/// What belongs to one worker alone.
+#[derive(Clone)]
+pub struct Worker {
+    /// The worker's side of the fan-out.
+    pub mirror: Rc<Mirror>,
+}
+
+/// The clock.
+pub fn now() -> Timestamp {
+    Timestamp::from_millis(chrono::Utc::now().timestamp_millis())
+}

@@ -1,0 +1,91 @@
+//! `GET /ws`: the handshake, and the session it opens.
+
+use std::task::Context;
+
+use actix::{Actor, AsyncContext};
+use actix_web::web::{Data, Payload};
+use actix_web::{HttpRequest, HttpResponse};
+use actix_web_actors::ws;
+
+use crate::domain::Error;
+use crate::fanout::{Encoding, Outbox, OutboxLimits, Subscriber};
+use crate::hub::ConnectionKind;
+use crate::protocol::SUBPROTOCOL_V1;
+use crate::protocol::error::ErrorBody;
+use crate::session::framing::Incoming;
+use crate::session::handshake::{self, Handshake};
+use crate::session::{Protocol, Session, SessionParts};
+
+use super::error::ApiError;
+use super::state::{AppState, Worker};
+use super::stream::identity;
+
+/// The live protocol; see `/asyncapi.json`.
+#[utoipa::path(
+    get, path = "/ws", tag = "live",
+    params(
+        ("Sec-WebSocket-Protocol" = Option<String>, Header, description = "opshub.v1 for typed envelopes; without it bare documents"),
+        ("protocol" = Option<String>, Query, description = "the same, where the header cannot be set"),
+        ("since" = Option<u64>, Query, description = "resume: the last seq that was seen"),
+        ("epoch" = Option<String>, Query, description = "resume: the epoch of since"),
+        ("topics" = Option<String>, Query, description = "comma-separated topics"),
+    ),
+    responses(
+        (status = 101, description = "the connection speaks WebSocket from here on"),
+        (status = 400, description = "no handshake, or an unknown protocol or topic", body = ErrorBody),
+        (status = 403, description = "a page of a foreign origin", body = ErrorBody),
+        (status = 503, description = "too many connections", body = ErrorBody),
+    )
+)]
+pub(super) async fn get_ws(
+    request: HttpRequest,
+    payload: Payload,
+    state: Data<AppState>,
+) -> Result<HttpResponse, ApiError> {
+    let peer = request.peer_addr().map(|address| address.ip());
+    let asked = Handshake {
+        method: request.method(),
+        query: request.query_string(),
+        headers: request.headers(),
+        peer,
+    };
+    let refused = |error: Error| {
+        state.metrics.connections_refused.with_label_values(&[error.spec().1]).inc();
+        error
+    };
+    let accept = handshake::decide(&asked, &state.origins).map_err(refused)?;
+    let admission = state.connections.admit(ConnectionKind::Websocket).map_err(refused)?;
+    let worker = request.app_data::<Worker>().ok_or_else(|| Error::internal("no worker"))?;
+    let mut response = ws::handshake_with_protocols(&request, &[SUBPROTOCOL_V1])
+        .map_err(|error| Error::BadHandshake { message: error.to_string() })?;
+
+    let protocol = accept.protocol;
+    let encoding = match protocol {
+        Protocol::Plain => Encoding::Plain,
+        Protocol::V1 => Encoding::V1,
+    };
+    let identity = identity(&request, accept.actor.clone(), protocol.as_str());
+    let limits = OutboxLimits { outbox_bytes: state.outbox_bytes, stalled_after: state.session.stall / 3 };
+    let epoch = state.live.epoch().to_string();
+    let subscriber = Subscriber::new(identity, encoding, accept.topics, epoch, limits);
+    let (outbox, body) = Outbox::open(worker.mirror.clone(), subscriber, admission);
+    state.metrics.connections_opened.with_label_values(&[protocol.as_str()]).inc();
+
+    let session = Session::new(SessionParts {
+        accept,
+        outbox: outbox.clone(),
+        hub: state.hub.clone(),
+        readers: state.readers.clone(),
+        settings: state.session,
+        metrics: state.metrics.clone(),
+        client_count: state.connections.websockets(),
+    });
+    let message_bytes = state.message_bytes;
+    // The actor lives on its worker by itself; the response only drains its outbox.
+    Session::create(move |ctx| {
+        let room = move |cx: &mut Context<'_>| outbox.poll_room(cx.waker());
+        ctx.add_stream(Incoming::new(payload, message_bytes, room));
+        session
+    });
+    Ok(response.body(body))
+}

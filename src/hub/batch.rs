@@ -1,0 +1,89 @@
+//! Changes on their way to the disk.
+
+use std::sync::Arc;
+
+use crate::domain::{Error, Event, Limits, Outcome, Seq, Timestamp};
+use crate::protocol::{EventFrame, Frame};
+use crate::store::{Meta, Record, StoredAnswer};
+
+use super::actor::Head;
+use super::handle::{Accepted, Proposal, Reply};
+
+/// Changes that one transaction takes at most.
+pub(super) const BATCH_MAX_CHANGES: usize = 1_024;
+/// Bytes of frames that one transaction takes at most, unless a single frame is larger.
+pub(super) const BATCH_MAX_BYTES: usize = 4 * 1024 * 1024;
+
+/// A proposal that was decided, and who waits for it.
+#[derive(Debug)]
+pub(super) struct Entry {
+    pub(super) proposal: Proposal,
+    pub(super) reply: Reply,
+    pub(super) seq: Seq,
+    pub(super) outcome: Outcome,
+    /// What goes to the disk; none where nothing is altered: then the answer waits all the same,
+    /// since it was found against changes that are not on disk yet.
+    pub(super) staged: Option<Staged>,
+}
+
+impl Entry {
+    /// The answer, now that everything up to `seq` is on disk.
+    pub(super) fn accepted(&self) -> Accepted {
+        Accepted {
+            seq: self.seq,
+            outcome: self.outcome.clone(),
+            committed: self.staged.is_some(),
+            replayed: false,
+        }
+    }
+}
+
+/// One change, numbered and encoded.
+#[derive(Debug)]
+pub(super) struct Staged {
+    pub(super) record: Record,
+    pub(super) frame: Arc<Frame>,
+    pub(super) head: Head,
+}
+
+impl Staged {
+    /// Gives `event` the next number after `before` and encodes it, once and for all readers.
+    ///
+    /// # Errors
+    /// `limit_exceeded` where the frame is larger than one change may be.
+    pub(super) fn new(
+        proposal: &Proposal,
+        outcome: &Outcome,
+        event: Event,
+        before: &Head,
+        at: Timestamp,
+        limits: &Limits,
+    ) -> Result<Staged, Error> {
+        let seq = before.seq.next();
+        let patch = (!event.patch.is_empty()).then_some(&event.patch);
+        let has_patch = patch.is_some();
+        let text = EventFrame::encode(event.kind, seq, at, &proposal.actor, &event.data, patch);
+        if text.len() > limits.change_bytes {
+            let message =
+                format!("a change must not be larger than {} bytes, got {}", limits.change_bytes, text.len());
+            return Err(Error::LimitExceeded { message });
+        }
+        let (action, target) = match outcome {
+            Outcome::Command(command) => (command.action.clone(), command.target.clone()),
+            _ => (event.kind.as_str().to_owned(), None),
+        };
+        let idempotency = proposal.idempotency.as_ref().map(|idempotency| StoredAnswer {
+            key: idempotency.key.clone(),
+            fingerprint: idempotency.fingerprint.clone(),
+            outcome: outcome.clone(),
+            seq,
+        });
+        let meta = Meta { idempotency, collection: event.collection };
+        let frame = Arc::new(Frame::committed(seq, has_patch, &text));
+        let state_seq = if has_patch { seq } else { before.state_seq };
+        let head = Head { state: event.next, seq, state_seq, at };
+        let actor = proposal.actor.clone();
+        let record = Record { seq, at, kind: event.kind, actor, action, target, meta, frame: text };
+        Ok(Staged { record, frame, head })
+    }
+}

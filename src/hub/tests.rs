@@ -1,0 +1,1 @@
+//! The hub's promises that need a hand on its clock or its disk.

@@ -1,0 +1,288 @@
+//! What the hub sends on an `opshub.v1` connection.
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use utoipa::ToSchema;
+
+use crate::domain::{Patch, Seq, Timestamp};
+
+use super::error::ErrorObject;
+use super::topic::{Topic, Topics};
+
+/// Every frame of the hub: `type` and `data`. The envelope around it adds `timestamp` and, by kind,
+/// `seq`, `actor`, `patch` and `request_id` (see [`Envelope`]).
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+#[serde(tag = "type", content = "data", rename_all = "snake_case")]
+pub enum ServerMessage {
+    /// Always first. Unless `recovered`, a `state` frame follows at once.
+    Connected(Connected),
+    /// The whole document. Carries `seq`.
+    State(State),
+    /// A committed change without an event of its own. Carries `seq`, `actor`, `patch`.
+    StateChange(StateChange),
+    /// A committed command. Carries `seq`, `actor` and, when it changed the state, `patch`.
+    CommandExecuted(CommandExecuted),
+    /// What `/health` says, when it changes and every 30 seconds.
+    SystemHealth(Health),
+    /// How many clients are connected, when that changes, at most once a second.
+    Presence(Presence),
+    /// Every change up to `seq` came before this frame, none after.
+    Heartbeat(Heartbeat),
+    /// The answer to `command`. Carries `request_id`.
+    CommandResult(CommandResult),
+    /// The answer to `subscribe` and `unsubscribe`: what is in force. Carries `request_id`.
+    Subscribed(Subscribed),
+    /// The answer to `ping`. Carries `request_id`.
+    Pong(Empty),
+    /// The answer to `echo`, with its data. Carries `request_id`.
+    Echo(Value),
+    /// What went wrong. Carries `request_id`.
+    Error(ErrorObject),
+    /// The hub is about to close this connection.
+    Closing(Closing),
+}
+
+/// The parts of a frame beside `type` and `data`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct Envelope {
+    /// `type` and `data`.
+    #[serde(flatten)]
+    pub message: ServerMessage,
+    /// The change's number; on committed changes and `state`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<u64>)]
+    pub seq: Option<Seq>,
+    /// When the frame was made; for a change, when it was made.
+    #[schema(value_type = String, format = DateTime)]
+    pub timestamp: Timestamp,
+    /// Who made the change.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub actor: Option<String>,
+    /// RFC 6902 operations that turn the document before into this one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<Vec<Object>>)]
+    pub patch: Option<Patch>,
+    /// The id of the request that this frame answers.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub request_id: Option<String>,
+}
+
+/// The data of `connected`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Connected {
+    /// A greeting for people.
+    pub message: String,
+    /// WebSocket clients connected now, this one included.
+    pub client_count: usize,
+    /// This connection, as `/api/connections` and the log name it.
+    pub session_id: String,
+    /// The log that `seq` counts in.
+    pub epoch: String,
+    /// The newest committed change.
+    #[schema(value_type = u64)]
+    pub seq: Seq,
+    /// The interval of heartbeats, in milliseconds.
+    pub heartbeat_ms: u64,
+    /// Whether the missed frames follow instead of the state.
+    pub recovered: bool,
+}
+
+/// Why a `state` frame was sent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum StateReason {
+    /// The connection is new, or could not be resumed.
+    Connected,
+    /// The client asked with `get_state`.
+    Requested,
+    /// The client was too slow: this stands for the changes that it missed.
+    Lagging,
+}
+
+impl StateReason {
+    /// The name on the wire.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            StateReason::Connected => "connected",
+            StateReason::Requested => "requested",
+            StateReason::Lagging => "lagging",
+        }
+    }
+}
+
+/// The data of `state`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct State {
+    /// Why it was sent.
+    pub reason: StateReason,
+    /// The document.
+    pub state: Value,
+}
+
+/// The data of `state_change`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct StateChange {
+    /// The change in a few words.
+    pub summary: String,
+}
+
+/// The data of `command_executed`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct CommandExecuted {
+    /// The command as it was given.
+    pub command: String,
+    /// Its verb.
+    pub action: String,
+    /// What it was about.
+    pub target: Option<String>,
+    /// Whether it changed something.
+    pub applied: bool,
+    /// What happened, for people.
+    pub message: String,
+}
+
+/// The data of `command_result`, and the answer of `POST /api/command`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct CommandResult {
+    /// The command's verb.
+    #[schema(example = "approve")]
+    pub action: String,
+    /// What it was about.
+    #[schema(example = "P7")]
+    pub target: Option<String>,
+    /// Whether it was accepted.
+    pub success: bool,
+    /// Whether it changed something.
+    pub applied: bool,
+    /// What happened, for people.
+    pub message: String,
+    /// The number of its event; null where nothing is committed (`status`, `help`, dry runs).
+    #[schema(value_type = Option<u64>)]
+    pub seq: Option<Seq>,
+    /// What a dry run would change.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<Vec<Object>>)]
+    pub patch: Option<Patch>,
+}
+
+/// Whether the hub does its work.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum HealthStatus {
+    /// Everything works.
+    Healthy,
+    /// Reads and live connections work, changes cannot be stored.
+    Degraded,
+}
+
+/// Whether the database takes writes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum DatabaseStatus {
+    /// It does.
+    Connected,
+    /// It does not, or did not answer in time.
+    Disconnected,
+}
+
+/// The answer of `/health`, and the data of `system_health`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Health {
+    /// The verdict.
+    pub status: HealthStatus,
+    /// Always `opshub`.
+    #[schema(example = "opshub")]
+    pub service: String,
+    /// The version of the binary.
+    pub version: String,
+    /// The store's part in the verdict.
+    pub database: DatabaseStatus,
+    /// The live side.
+    pub websocket: WebsocketHealth,
+    /// The newest committed change.
+    #[schema(value_type = u64)]
+    pub seq: Seq,
+    /// Whole seconds since the start.
+    pub uptime_s: u64,
+    /// When this was found.
+    #[schema(value_type = String, format = DateTime)]
+    pub timestamp: Timestamp,
+}
+
+/// The live side's part in [`Health`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct WebsocketHealth {
+    /// WebSocket clients connected now.
+    pub connections: usize,
+    /// Server-sent event streams open now.
+    pub streams: usize,
+    /// How many of both together are let in.
+    pub limit: usize,
+}
+
+/// The data of `presence`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Presence {
+    /// WebSocket clients connected now.
+    pub client_count: usize,
+}
+
+/// The data of `heartbeat`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Heartbeat {
+    /// The newest committed change.
+    #[schema(value_type = u64)]
+    pub seq: Seq,
+    /// SHA-256 of the document in RFC 8785 form, in lower-case hexadecimal digits.
+    pub state_hash: String,
+}
+
+/// The data of `subscribed`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Subscribed {
+    /// What this connection receives from now on.
+    #[schema(value_type = Vec<Topic>)]
+    pub topics: Topics,
+}
+
+/// Data that says nothing: `{}`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, ToSchema)]
+pub struct Empty {}
+
+/// The data of `closing`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Closing {
+    /// Why, for people.
+    pub reason: String,
+    /// When to come back, in milliseconds; spread over the clients so that they do not come at once.
+    pub retry_ms: u64,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn an_envelope_keeps_its_parts_apart() {
+        let frame = Envelope {
+            message: ServerMessage::StateChange(StateChange { summary: "system: progress 40".into() }),
+            seq: Some(Seq::new(7)),
+            timestamp: Timestamp::from_millis(0),
+            actor: Some("bot".into()),
+            patch: None,
+            request_id: None,
+        };
+        let value = serde_json::to_value(&frame).unwrap();
+        let wanted = json!({"type": "state_change", "data": {"summary": "system: progress 40"}, "seq": 7,
+            "timestamp": "1970-01-01T00:00:00.000Z", "actor": "bot"});
+        assert_eq!(value, wanted);
+        assert_eq!(serde_json::from_value::<Envelope>(value).unwrap(), frame);
+    }
+
+    #[test]
+    fn a_pong_has_empty_data() {
+        let value = serde_json::to_value(ServerMessage::Pong(Empty {})).unwrap();
+        assert_eq!(value, json!({"type": "pong", "data": {}}));
+    }
+}

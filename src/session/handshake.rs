@@ -1,0 +1,231 @@
+//! The handshake, decided by one pure function: who is let in, with which protocol, from where.
+
+use std::net::IpAddr;
+
+use actix_web::http::Method;
+use actix_web::http::header::{self, HeaderMap, HeaderName};
+use serde::Deserialize;
+
+use crate::domain::{Epoch, Error, Seq};
+use crate::fanout::ResumePoint;
+use crate::protocol::{SUBPROTOCOL_V1, Topics};
+
+use super::origin::Origins;
+
+/// What a connection speaks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Protocol {
+    /// Bare documents.
+    Plain,
+    /// Typed envelopes.
+    V1,
+}
+
+impl Protocol {
+    /// The name in `/api/connections` and in the metrics.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Protocol::Plain => "plain",
+            Protocol::V1 => SUBPROTOCOL_V1,
+        }
+    }
+}
+
+/// A handshake as it arrived.
+#[derive(Debug, Clone, Copy)]
+pub struct Handshake<'a> {
+    /// The request's method.
+    pub method: &'a Method,
+    /// What stands behind the question mark.
+    pub query: &'a str,
+    /// The request's headers.
+    pub headers: &'a HeaderMap,
+    /// Who asks.
+    pub peer: Option<IpAddr>,
+}
+
+/// A connection that is let in.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Accept {
+    /// What it speaks.
+    pub protocol: Protocol,
+    /// Who makes its changes.
+    pub actor: String,
+    /// What it has seen already.
+    pub resume: Option<ResumePoint>,
+    /// What it receives, from the first frame on.
+    pub topics: Topics,
+}
+
+/// The query of `/ws`.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Query {
+    protocol: Option<String>,
+    since: Option<Seq>,
+    epoch: Option<String>,
+    topics: Option<String>,
+}
+
+/// The name under which changes of somebody unknown are kept.
+pub fn anonymous(peer: Option<IpAddr>) -> String {
+    match peer {
+        Some(ip) => format!("anonymous@{}", ip.to_canonical()),
+        None => "anonymous".to_owned(),
+    }
+}
+
+/// Decides a handshake (RFC 6455 section 4.2).
+///
+/// # Errors
+/// `bad_handshake` for what is none, `origin_refused` for a page that may not, `unknown_protocol`,
+/// `unknown_topic` and `invalid_value` for what was asked. Nothing was opened.
+pub fn decide(handshake: &Handshake<'_>, origins: &Origins) -> Result<Accept, Error> {
+    check_upgrade(handshake)?;
+    if !origins.allows(header(handshake.headers, &header::ORIGIN)) {
+        return Err(Error::OriginRefused);
+    }
+    let query: Query = serde_urlencoded(handshake.query)?;
+    let protocol = choose_protocol(handshake.headers, query.protocol.as_deref())?;
+    let topics = match &query.topics {
+        Some(list) => Topics::parse_list(list)?,
+        None => Topics::default_set(),
+    };
+    let resume =
+        query.since.map(|since| ResumePoint { epoch: Epoch::new(query.epoch.unwrap_or_default()), since });
+    Ok(Accept { protocol, actor: anonymous(handshake.peer), resume, topics })
+}
+
+fn serde_urlencoded(query: &str) -> Result<Query, Error> {
+    actix_web::web::Query::<Query>::from_query(query).map(actix_web::web::Query::into_inner).map_err(
+        |error| {
+            let message = match &error {
+                actix_web::error::QueryPayloadError::Deserialize(error) => error.to_string(),
+                other => other.to_string(),
+            };
+            Error::InvalidValue { message: format!("query: {message}"), details: vec![] }
+        },
+    )
+}
+
+fn check_upgrade(handshake: &Handshake<'_>) -> Result<(), Error> {
+    let bad = |message: &str| Err(Error::BadHandshake { message: message.to_owned() });
+    let lists = |name: &HeaderName, wanted: &str| {
+        let values = handshake.headers.get_all(name).filter_map(|value| value.to_str().ok());
+        values.flat_map(|value| value.split(',')).any(|token| token.trim().eq_ignore_ascii_case(wanted))
+    };
+    if handshake.method != Method::GET {
+        return bad("a websocket is opened with GET");
+    }
+    if !lists(&header::UPGRADE, "websocket") || !lists(&header::CONNECTION, "upgrade") {
+        return bad("this path speaks websocket: send `Connection: Upgrade` and `Upgrade: websocket`");
+    }
+    if header(handshake.headers, &header::SEC_WEBSOCKET_VERSION) != Some("13") {
+        return bad("Sec-WebSocket-Version must be 13");
+    }
+    if !header(handshake.headers, &header::SEC_WEBSOCKET_KEY).is_some_and(is_key) {
+        return bad("Sec-WebSocket-Key must be 16 bytes in base64");
+    }
+    Ok(())
+}
+
+/// 16 bytes in base64 are 22 digits and two signs of padding.
+fn is_key(key: &str) -> bool {
+    let digit = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'+' || byte == b'/';
+    key.len() == 24 && key.ends_with("==") && key.bytes().take(22).all(digit)
+}
+
+fn choose_protocol(headers: &HeaderMap, from_query: Option<&str>) -> Result<Protocol, Error> {
+    let offered: Vec<&str> = headers
+        .get_all(header::SEC_WEBSOCKET_PROTOCOL)
+        .filter_map(|value| value.to_str().ok())
+        .flat_map(|value| value.split(','))
+        .chain(from_query)
+        .map(str::trim)
+        .filter(|name| !name.is_empty())
+        .collect();
+    if offered.contains(&SUBPROTOCOL_V1) {
+        Ok(Protocol::V1)
+    } else if offered.is_empty() {
+        Ok(Protocol::Plain)
+    } else {
+        Err(Error::UnknownProtocol { found: offered.join(", "), known: SUBPROTOCOL_V1.to_owned() })
+    }
+}
+
+fn header<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Option<&'a str> {
+    // A value that is not text is as good as a wrong one, not as none.
+    headers.get(name).map(|value| value.to_str().unwrap_or("\u{fffd}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use actix_web::http::header::HeaderValue;
+
+    fn headers(extra: &[(HeaderName, &'static str)]) -> HeaderMap {
+        let mut headers = HeaderMap::new();
+        for (name, value) in [
+            (header::UPGRADE, "websocket"),
+            (header::CONNECTION, "keep-alive, Upgrade"),
+            (header::SEC_WEBSOCKET_VERSION, "13"),
+            (header::SEC_WEBSOCKET_KEY, "dGhlIHNhbXBsZSBub25jZQ=="),
+        ] {
+            headers.insert(name, HeaderValue::from_static(value));
+        }
+        for (name, value) in extra {
+            headers.insert(name.clone(), HeaderValue::from_static(value));
+        }
+        headers
+    }
+
+    fn decided(query: &str, extra: &[(HeaderName, &'static str)]) -> Result<Accept, Error> {
+        let headers = headers(extra);
+        let peer = Some("127.0.0.1".parse().unwrap());
+        let origins = Origins::new("127.0.0.1:8000".parse().unwrap(), &[]);
+        decide(&Handshake { method: &Method::GET, query, headers: &headers, peer }, &origins)
+    }
+
+    fn refused(query: &str, extra: &[(HeaderName, &'static str)]) -> &'static str {
+        decided(query, extra).unwrap_err().spec().1
+    }
+
+    #[test]
+    fn without_a_subprotocol_a_client_gets_bare_documents() {
+        let accept = decided("", &[]).unwrap();
+        assert_eq!((accept.protocol, accept.actor.as_str()), (Protocol::Plain, "anonymous@127.0.0.1"));
+        assert_eq!((accept.resume, accept.topics), (None, Topics::default_set()));
+    }
+
+    #[test]
+    fn the_typed_protocol_is_chosen_by_header_or_query() {
+        let offered = [(header::SEC_WEBSOCKET_PROTOCOL, "chat, opshub.v1")];
+        assert_eq!(decided("", &offered).unwrap().protocol, Protocol::V1);
+        assert_eq!(decided("protocol=opshub.v1", &[]).unwrap().protocol, Protocol::V1);
+        assert_eq!(refused("", &[(header::SEC_WEBSOCKET_PROTOCOL, "chat")]), "unknown_protocol");
+    }
+
+    #[test]
+    fn a_resume_point_and_topics_hold_from_the_handshake_on() {
+        let accept = decided("since=7&epoch=e1&topics=state", &[]).unwrap();
+        assert_eq!(accept.resume, Some(ResumePoint { epoch: Epoch::new("e1"), since: Seq::new(7) }));
+        assert_eq!(accept.topics, Topics::parse_list("state").unwrap());
+        assert_eq!(refused("since=-1", &[]), "invalid_value");
+        assert_eq!(refused("topics=weather", &[]), "unknown_topic");
+        assert_eq!(refused("sins=3", &[]), "invalid_value");
+    }
+
+    #[test]
+    fn pages_of_other_origins_are_refused() {
+        assert_eq!(refused("", &[(header::ORIGIN, "https://evil.example")]), "origin_refused");
+        assert!(decided("", &[(header::ORIGIN, "http://localhost:8000")]).is_ok());
+    }
+
+    #[test]
+    fn what_is_no_handshake_is_refused() {
+        assert_eq!(refused("", &[(header::SEC_WEBSOCKET_VERSION, "8")]), "bad_handshake");
+        assert_eq!(refused("", &[(header::SEC_WEBSOCKET_KEY, "short")]), "bad_handshake");
+        assert_eq!(refused("", &[(header::UPGRADE, "h2c")]), "bad_handshake");
+        assert_eq!(refused("", &[(header::CONNECTION, "close")]), "bad_handshake");
+    }
+}

@@ -1,0 +1,233 @@
+//! The DB actor: the only writer, on a thread of its own.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use actix::prelude::*;
+use diesel::prelude::*;
+use diesel::sqlite::SqliteConnection;
+
+use crate::domain::{Seq, Timestamp};
+
+use super::chain::Chain;
+use super::error::StoreError;
+use super::event_log;
+use super::open::{StoreOptions, connect, set_busy_timeout};
+use super::prune::{self, Pruned};
+use super::rows::{Record, Snapshot};
+use super::schema::probe;
+
+/// How long a look at the database's health waits for another program's lock, in milliseconds.
+const PROBE_BUSY_MS: u64 = 500;
+/// What a trial write stores: more than any batch of usual changes needs.
+const TRIAL_WRITE_BYTES: usize = 256 * 1024;
+
+/// Serializes every write. Lives in a `SyncArbiter` of one thread.
+///
+/// Its queue is bounded by its senders: the hub has at most one batch and one chore under way.
+pub struct Db {
+    conn: SqliteConnection,
+    options: StoreOptions,
+    chain: Chain,
+}
+
+impl Db {
+    /// Starts the actor on its own thread over an open database.
+    pub fn start(conn: SqliteConnection, options: StoreOptions, chain: Chain) -> Addr<Db> {
+        let first = std::sync::Mutex::new(Some(Db { conn, options, chain }));
+        SyncArbiter::start(1, move || {
+            let mut first = first.lock().expect("nothing panics while it holds this lock");
+            first.take().expect("the only thread of this arbiter starts its actor once")
+        })
+    }
+
+    /// Does one job; a panic in it is told as an error and leaves the actor alive.
+    fn job<T>(
+        &mut self,
+        what: &str,
+        job: impl FnOnce(&mut Db) -> Result<T, StoreError>,
+    ) -> Result<T, StoreError> {
+        catch_unwind(AssertUnwindSafe(|| job(self))).unwrap_or_else(|_| {
+            log::error!("the database thread panicked in {what}; it goes on with a new connection");
+            let _ = self.reconnect();
+            Err(StoreError::Io { cause: format!("panic in {what}") })
+        })
+    }
+
+    /// Leaves whatever state the old connection was in behind.
+    fn reconnect(&mut self) -> Result<(), StoreError> {
+        self.conn = connect(&self.options)?;
+        Ok(())
+    }
+}
+
+impl Actor for Db {
+    type Context = SyncContext<Self>;
+}
+
+/// Stores a batch in one transaction.
+#[derive(Message)]
+#[rtype(result = "Appended")]
+pub struct Append {
+    /// Where the log must end before.
+    pub expected_last: Seq,
+    /// The changes, in order, without a gap; never empty.
+    pub records: Vec<Record>,
+    /// The document after the last of them, where one is due.
+    pub snapshot: Option<Snapshot>,
+    /// The requests that the batch answers, for the log.
+    pub request_ids: Vec<String>,
+}
+
+/// What became of a batch.
+#[derive(Debug, MessageResponse)]
+pub enum Appended {
+    /// It is on disk.
+    Done,
+    /// It is not on disk, and nothing of it ever will be.
+    Failed(StoreError),
+    /// Nobody can tell: the log could not be read back. [`TryWrite`] tells later.
+    Unknown(StoreError),
+}
+
+impl Handler<Append> for Db {
+    type Result = Appended;
+
+    fn handle(&mut self, batch: Append, _: &mut Self::Context) -> Appended {
+        let last = batch.expected_last.get() + batch.records.len() as u64;
+        let appended = self.job("append", |db| {
+            event_log::append(
+                &mut db.conn,
+                batch.expected_last,
+                db.chain,
+                &batch.records,
+                batch.snapshot.as_ref(),
+            )
+        });
+        match appended {
+            Ok(chain) => {
+                self.chain = chain;
+                log::debug!(request_ids:? = batch.request_ids; "stored events through {last}");
+                Appended::Done
+            }
+            Err(error @ (StoreError::Constraint { .. } | StoreError::Conflict { .. })) => {
+                Appended::Failed(error)
+            }
+            Err(error) => {
+                log::error!(request_ids:? = batch.request_ids; "could not store events through {last}: {error}");
+                self.read_back(batch.expected_last, Seq::new(last), error)
+            }
+        }
+    }
+}
+
+impl Db {
+    /// A failed commit may have become durable all the same: only the log itself knows.
+    fn read_back(&mut self, before: Seq, after: Seq, error: StoreError) -> Appended {
+        let newest = self.job("read back", |db| {
+            db.reconnect()?;
+            let newest = event_log::newest_seq(&mut db.conn)?;
+            db.chain = event_log::newest_chain(&mut db.conn)?;
+            Ok(newest)
+        });
+        match newest {
+            Ok(newest) if newest == after => Appended::Done,
+            Ok(newest) if newest == before => Appended::Failed(error),
+            Ok(newest) => {
+                Appended::Failed(StoreError::Conflict { expected: before.get(), found: newest.get() })
+            }
+            Err(unreadable) => {
+                log::error!("could not read the log back: {unreadable}");
+                Appended::Unknown(error)
+            }
+        }
+    }
+}
+
+/// Asks for a sign of life: the write lock taken and given back.
+#[derive(Message)]
+#[rtype(result = "Result<Seq, StoreError>")]
+pub struct Probe;
+
+impl Handler<Probe> for Db {
+    type Result = Result<Seq, StoreError>;
+
+    fn handle(&mut self, _: Probe, _: &mut Self::Context) -> Self::Result {
+        self.job("probe", |db| {
+            set_busy_timeout(&mut db.conn, PROBE_BUSY_MS)?;
+            let newest = db.conn.immediate_transaction(event_log::newest_seq);
+            set_busy_timeout(&mut db.conn, db.options.busy_timeout_ms)?;
+            Ok(newest?)
+        })
+    }
+}
+
+/// Tries whether the disk takes writes again, and tells where the log ends.
+#[derive(Message)]
+#[rtype(result = "Result<Seq, StoreError>")]
+pub struct TryWrite;
+
+impl Handler<TryWrite> for Db {
+    type Result = Result<Seq, StoreError>;
+
+    fn handle(&mut self, _: TryWrite, _: &mut Self::Context) -> Self::Result {
+        self.job("trial write", |db| {
+            db.reconnect()?;
+            set_busy_timeout(&mut db.conn, PROBE_BUSY_MS)?;
+            db.conn.immediate_transaction(|conn| {
+                let filler = vec![0; TRIAL_WRITE_BYTES];
+                diesel::insert_into(probe::table).values(probe::filler.eq(filler)).execute(conn)
+            })?;
+            db.conn.immediate_transaction(|conn| diesel::delete(probe::table).execute(conn))?;
+            set_busy_timeout(&mut db.conn, db.options.busy_timeout_ms)?;
+            db.chain = event_log::newest_chain(&mut db.conn)?;
+            Ok(event_log::newest_seq(&mut db.conn)?)
+        })
+    }
+}
+
+/// Stores a snapshot of the newest committed state.
+#[derive(Message)]
+#[rtype(result = "Result<(), StoreError>")]
+pub struct SaveSnapshot(pub Snapshot);
+
+impl Handler<SaveSnapshot> for Db {
+    type Result = Result<(), StoreError>;
+
+    fn handle(&mut self, SaveSnapshot(snapshot): SaveSnapshot, _: &mut Self::Context) -> Self::Result {
+        self.job("snapshot", |db| {
+            let chain = db.chain;
+            db.conn.immediate_transaction(|conn| {
+                let newest = event_log::newest_seq(conn)?;
+                if newest != snapshot.seq {
+                    let (expected, found) = (snapshot.seq.get(), newest.get());
+                    return Err(StoreError::Conflict { expected, found });
+                }
+                Ok(event_log::insert_snapshot(conn, &snapshot, chain)?)
+            })
+        })
+    }
+}
+
+/// Cuts a piece of the old end of the log.
+#[derive(Message)]
+#[rtype(result = "Result<Pruned, StoreError>")]
+pub struct Prune {
+    /// How many events stay at least.
+    pub keep_events: u64,
+    /// Events from before may go.
+    pub oldest: Timestamp,
+    /// Answers to idempotency keys from before go.
+    pub oldest_key: Timestamp,
+}
+
+impl Handler<Prune> for Db {
+    type Result = Result<Pruned, StoreError>;
+
+    fn handle(
+        &mut self,
+        Prune { keep_events, oldest, oldest_key }: Prune,
+        _: &mut Self::Context,
+    ) -> Self::Result {
+        self.job("prune", |db| prune::prune(&mut db.conn, keep_events, oldest, oldest_key))
+    }
+}

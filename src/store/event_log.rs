@@ -1,0 +1,249 @@
+//! The event log: appending to it and reading from it.
+
+use diesel::prelude::*;
+use diesel::sqlite::{Sqlite, SqliteConnection};
+
+use crate::domain::{CollectionStep, EventKind, Seq};
+
+use super::chain::{CHAIN_ROOT, Chain};
+use super::error::StoreError;
+use super::rows::{
+    AuditRow, CollectionRow, EventRow, IdempotencyKey, IdempotencyRow, Record, Snapshot, SnapshotRow,
+    StoredAnswer, to_i64, to_seq,
+};
+use super::schema::{audit, collections, events, idempotency, snapshots};
+
+/// Stores `records` with their projections in one transaction: all of them or none.
+///
+/// `chain` is the link of the row before; the link of the last row is returned.
+///
+/// # Errors
+/// [`StoreError::Conflict`] where the log does not end at `expected_last`, else what SQLite says;
+/// whether a failed commit became durable is for the caller to read back.
+pub(super) fn append(
+    conn: &mut SqliteConnection,
+    expected_last: Seq,
+    chain: Chain,
+    records: &[Record],
+    snapshot: Option<&Snapshot>,
+) -> Result<Chain, StoreError> {
+    conn.immediate_transaction(|conn| {
+        let found = newest_seq(conn)?;
+        if found != expected_last {
+            return Err(StoreError::Conflict { expected: expected_last.get(), found: found.get() });
+        }
+        let mut link = chain;
+        for record in records {
+            let (row, next) = EventRow::new(record, link);
+            diesel::insert_into(events::table).values(&row).execute(conn)?;
+            project(conn, record)?;
+            link = next;
+        }
+        if let Some(snapshot) = snapshot {
+            insert_snapshot(conn, snapshot, link)?;
+        }
+        Ok(link)
+    })
+}
+
+/// Writes what derives from `record`.
+fn project(conn: &mut SqliteConnection, record: &Record) -> QueryResult<()> {
+    let (seq, at_ms) = (to_i64(record.seq), record.at.millis());
+    let row = AuditRow {
+        actor: &record.actor,
+        seq,
+        at_ms,
+        action: &record.action,
+        target: record.target.as_deref(),
+    };
+    diesel::insert_into(audit::table).values(row).execute(conn)?;
+    if let Some(stored) = &record.meta.idempotency {
+        let IdempotencyKey { principal, scope, key } = &stored.key;
+        let answer = serde_json::to_string(&stored.outcome).expect("an outcome is plain data");
+        let row =
+            IdempotencyRow { principal, scope, key, fingerprint: &stored.fingerprint, answer, seq, at_ms };
+        diesel::insert_into(idempotency::table).values(row).execute(conn)?;
+    }
+    match &record.meta.collection {
+        None => {}
+        Some(CollectionStep::Started { id }) => {
+            let row = CollectionRow { id: id.as_str(), started_seq: seq, started_at_ms: at_ms };
+            diesel::insert_into(collections::table).values(row).execute(conn)?;
+        }
+        Some(CollectionStep::Ended { id, outcome }) => {
+            diesel::update(collections::table.find(id.as_str()))
+                .set((
+                    collections::ended_seq.eq(seq),
+                    collections::ended_at_ms.eq(at_ms),
+                    collections::outcome.eq(outcome.as_str()),
+                ))
+                .execute(conn)?;
+        }
+    }
+    Ok(())
+}
+
+/// Stores a snapshot; one that is there already stays.
+pub(super) fn insert_snapshot(
+    conn: &mut SqliteConnection,
+    snapshot: &Snapshot,
+    link: Chain,
+) -> QueryResult<()> {
+    let row = SnapshotRow {
+        seq: to_i64(snapshot.seq),
+        state_seq: to_i64(snapshot.state_seq),
+        at_ms: snapshot.at.millis(),
+        chain: snapshot.chain.unwrap_or(link).as_bytes().to_vec(),
+        document: snapshot.document.clone(),
+    };
+    diesel::insert_or_ignore_into(snapshots::table).values(row).execute(conn)?;
+    Ok(())
+}
+
+/// The number of the newest change; a log whose events were all pruned ends at its newest snapshot.
+pub(super) fn newest_seq(conn: &mut SqliteConnection) -> QueryResult<Seq> {
+    let event: Option<i64> = events::table.select(diesel::dsl::max(events::seq)).first(conn)?;
+    let newest = match event {
+        Some(seq) => Some(seq),
+        None => snapshots::table.select(diesel::dsl::max(snapshots::seq)).first(conn)?,
+    };
+    Ok(to_seq(newest.unwrap_or_default()))
+}
+
+/// The oldest change that is kept, or the one to come where none is.
+pub(super) fn first_seq(conn: &mut SqliteConnection) -> QueryResult<Seq> {
+    let first: Option<i64> = events::table.select(diesel::dsl::min(events::seq)).first(conn)?;
+    match first {
+        Some(seq) => Ok(to_seq(seq)),
+        None => Ok(newest_seq(conn)?.next()),
+    }
+}
+
+/// The link of the newest row.
+pub(super) fn newest_chain(conn: &mut SqliteConnection) -> Result<Chain, StoreError> {
+    let row: Option<(i64, Vec<u8>)> = events::table
+        .select((events::seq, events::chain))
+        .order(events::seq.desc())
+        .first(conn)
+        .optional()?;
+    let (seq, bytes) = match row {
+        Some(row) => row,
+        None => {
+            let row: Option<(i64, Vec<u8>)> = snapshots::table
+                .select((snapshots::seq, snapshots::chain))
+                .order(snapshots::seq.desc())
+                .first(conn)
+                .optional()?;
+            let Some(row) = row else { return Ok(CHAIN_ROOT) };
+            row
+        }
+    };
+    Chain::from_bytes(&bytes)
+        .ok_or_else(|| StoreError::Corrupt { cause: format!("event {seq}: its chain value is cut") })
+}
+
+/// Reads at most `limit` rows after `seq`, oldest first.
+pub(super) fn rows_after(conn: &mut SqliteConnection, seq: Seq, limit: i64) -> QueryResult<Vec<EventRow>> {
+    let newer = events::table.filter(events::seq.gt(to_i64(seq))).order(events::seq).limit(limit);
+    newer.select(EventRow::as_select()).load(conn)
+}
+
+/// Which way a page goes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Order {
+    /// Oldest first.
+    #[default]
+    Asc,
+    /// Newest first.
+    Desc,
+}
+
+/// Which committed changes are asked for.
+#[derive(Debug, Clone, Default)]
+pub struct EventFilter {
+    /// Only after this number.
+    pub since: Option<Seq>,
+    /// Only before this number.
+    pub before: Option<Seq>,
+    /// Only up to this number.
+    pub until: Option<Seq>,
+    /// Only of these kinds; none: all.
+    pub kinds: Vec<EventKind>,
+    /// Only by this one.
+    pub actor: Option<String>,
+    /// At most so many.
+    pub limit: usize,
+    /// Which end first.
+    pub order: Order,
+}
+
+/// A page of committed changes.
+#[derive(Debug, Clone)]
+pub struct Page {
+    /// Number and text of each.
+    pub events: Vec<(Seq, String)>,
+    /// The oldest change that is kept.
+    pub first_seq: Seq,
+    /// The newest change.
+    pub last_seq: Seq,
+    /// Whether more would follow.
+    pub more: bool,
+}
+
+/// Reads a page, everything in it from one moment.
+///
+/// # Errors
+/// [`StoreError::Pruned`] where `since` lies before what is kept.
+pub(super) fn page(conn: &mut SqliteConnection, filter: &EventFilter) -> Result<Page, StoreError> {
+    conn.transaction(|conn| {
+        let (first_seq, last_seq) = (first_seq(conn)?, newest_seq(conn)?);
+        if let Some(since) = filter.since
+            && since.next() < first_seq
+        {
+            return Err(StoreError::Pruned { since: since.get(), first: first_seq.get() });
+        }
+        let mut query = events::table.select((events::seq, events::frame)).into_boxed::<Sqlite>();
+        if let Some(since) = filter.since {
+            query = query.filter(events::seq.gt(to_i64(since)));
+        }
+        if let Some(before) = filter.before {
+            query = query.filter(events::seq.lt(to_i64(before)));
+        }
+        if let Some(until) = filter.until {
+            query = query.filter(events::seq.le(to_i64(until)));
+        }
+        if !filter.kinds.is_empty() {
+            query = query.filter(events::kind.eq_any(filter.kinds.iter().map(|kind| kind.as_str())));
+        }
+        if let Some(actor) = &filter.actor {
+            let by_actor = audit::table.filter(audit::actor.eq(actor)).select(audit::seq);
+            query = query.filter(events::seq.eq_any(by_actor));
+        }
+        query = match filter.order {
+            Order::Asc => query.order(events::seq.asc()),
+            Order::Desc => query.order(events::seq.desc()),
+        };
+        let wanted = i64::try_from(filter.limit).unwrap_or(i64::MAX - 1);
+        let mut rows: Vec<(i64, String)> = query.limit(wanted + 1).load(conn)?;
+        let more = rows.len() > filter.limit;
+        rows.truncate(filter.limit);
+        let events = rows.into_iter().map(|(seq, frame)| (to_seq(seq), frame)).collect();
+        Ok(Page { events, first_seq, last_seq, more })
+    })
+}
+
+/// The first answer to `key`, if one is stored.
+pub(super) fn stored_answer(
+    conn: &mut SqliteConnection,
+    key: &IdempotencyKey,
+) -> Result<Option<StoredAnswer>, StoreError> {
+    let row: Option<(String, String, i64)> = idempotency::table
+        .find((&key.principal, &key.scope, &key.key))
+        .select((idempotency::fingerprint, idempotency::answer, idempotency::seq))
+        .first(conn)
+        .optional()?;
+    let Some((fingerprint, answer, seq)) = row else { return Ok(None) };
+    let outcome = serde_json::from_str(&answer)
+        .map_err(|error| StoreError::Corrupt { cause: format!("answer of event {seq}: {error}") })?;
+    Ok(Some(StoredAnswer { key: key.clone(), fingerprint, outcome, seq: to_seq(seq) }))
+}

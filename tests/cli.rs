@@ -1,0 +1,300 @@
+//! The command line: what it prints, when it ends, and with which code.
+
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
+
+mod common;
+
+use std::process::Stdio;
+
+use common::hub::folder;
+use common::process::run;
+use common::{TestHub, Value, assert_names, json, within};
+use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader, Lines};
+use tokio::process::{Child, ChildStdout};
+
+/// A command line that goes on until it is killed, at the latest with this value.
+struct Running {
+    child: Child,
+    lines: Lines<BufReader<ChildStdout>>,
+}
+
+impl Running {
+    fn start(hub: &TestHub, args: &[&str]) -> Running {
+        let mut command = tokio::process::Command::from(hub.cli_command());
+        let mut child = command
+            .args(args)
+            .kill_on_drop(true)
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap();
+        let lines = BufReader::new(child.stdout.take().unwrap()).lines();
+        Running { child, lines }
+    }
+
+    /// The next line, as the JSON that it must be.
+    async fn json(&mut self) -> Value {
+        let line =
+            within("a line of output", self.lines.next_line()).await.unwrap().expect("the output ended");
+        serde_json::from_str(&line).unwrap_or_else(|e| panic!("{e}: {line}"))
+    }
+
+    /// The next line with a committed change.
+    async fn change(&mut self) -> Value {
+        loop {
+            let json = self.json().await;
+            if json["seq"].is_u64()
+                && !["state", "heartbeat", "connected"].contains(&json["type"].as_str().unwrap())
+            {
+                return json;
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn exit_codes_tell_scripts_what_happened() {
+    let hub = TestHub::start().await;
+    let done = hub.cli(&["command", "approve P7"]).await;
+    assert_eq!(done.code, Some(0), "{done:?}");
+    assert!(done.stdout.contains("P7"), "{done:?}");
+    let refused = hub.cli(&["command", "dance"]).await;
+    assert_eq!((refused.code, refused.stdout.as_str()), (Some(1), ""), "{refused:?}");
+    assert_names(&refused.stderr, &["approve", "brief"]);
+    for usage in [
+        &["dance"][..],
+        &["status", "--colour"],
+        &["wait", "--status", "LATER"],
+        &["command"],
+        &["events", "--limit", "0"],
+    ] {
+        let usage = hub.cli(usage).await;
+        assert_eq!((usage.code, usage.stdout.as_str()), (Some(2), ""), "{usage:?}");
+        assert!(!usage.stderr.is_empty());
+    }
+    let free = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let nobody = format!("http://{}", free.local_addr().unwrap());
+    drop(free);
+    for args in [&["status"][..], &["state", "get"], &["command", "status", "--retry-for", "0"], &["events"]]
+    {
+        let mut command = hub.cli_command();
+        command.args(args).env("OPSHUB_URL", &nobody);
+        let unreachable = common::process::finish(command).await;
+        assert_eq!(
+            (unreachable.code, unreachable.stdout.as_str()),
+            (Some(3), ""),
+            "{args:?}: {unreachable:?}"
+        );
+        assert!(unreachable.stderr.contains(&nobody), "{unreachable:?}");
+    }
+}
+
+#[tokio::test]
+async fn status_tells_people_and_scripts() {
+    let hub = TestHub::start().await;
+    hub.post("/api/system/status", json!({ "status": "PROCESSING", "progress": 42 })).await.ok();
+    let people = hub.cli(&["status"]).await;
+    assert_eq!(people.code, Some(0), "{people:?}");
+    assert_names(&people.stdout, &["healthy", "PROCESSING", "42"]);
+    assert!(!people.stdout.contains('\u{1b}'), "colours without a terminal");
+    let scripts = hub.cli(&["status", "--json"]).await;
+    let json: Value = serde_json::from_str(&scripts.stdout).unwrap();
+    assert_names(&json.to_string(), &["healthy", "PROCESSING"]);
+}
+
+#[tokio::test]
+async fn a_command_prints_what_the_hub_said() {
+    let hub = TestHub::start().await;
+    let dry = hub.cli(&["command", "refresh", "--dry-run"]).await;
+    assert_eq!((dry.code, hub.seq().await), (Some(0), 0), "{dry:?}");
+    let json = hub.cli(&["command", "approve", "P7", "--json", "--idempotency-key", "k"]).await;
+    let json: Value = serde_json::from_str(&json.stdout).unwrap();
+    assert_eq!(
+        (&json["action"], &json["target"], &json["seq"]),
+        (&json!("approve"), &json!("P7"), &json!(1))
+    );
+    hub.cli(&["command", "approve", "P7", "--idempotency-key", "k"]).await;
+    assert_eq!(hub.seq().await, 1);
+    let help = hub.cli(&["command", "help"]).await;
+    assert_names(&help.stdout, &["approve", "refresh"]);
+}
+
+#[tokio::test]
+async fn watch_goes_on_across_a_crash_without_a_gap() {
+    let mut hub = TestHub::start().await;
+    let mut watch = Running::start(&hub, &["watch", "--json"]);
+    while watch.json().await["type"] != "state" {}
+    let mut seq = 0;
+    for round in 0..3 {
+        for n in 0..5 {
+            hub.command(&format!("approve R{round}-{n}")).await.ok();
+        }
+        for _ in 0..5 {
+            seq += 1;
+            assert_eq!(watch.change().await["seq"], seq);
+        }
+        // What is committed while the watcher cannot be there is what it has to catch up with.
+        hub.kill9();
+        hub.restart_here().await;
+        hub.command(&format!("done R{round}")).await.ok();
+        seq += 1;
+        let change = watch.change().await;
+        assert_eq!((&change["seq"], &change["data"]["action"]), (&json!(seq), &json!("done")));
+    }
+    watch.child.kill().await.unwrap();
+}
+
+#[tokio::test]
+async fn watch_shows_people_what_changed() {
+    let hub = TestHub::start().await;
+    let mut watch = Running::start(&hub, &["watch", "--topics", "state"]);
+    common::eventually("the watcher is there", || async {
+        let answer = hub.get("/api/connections").await.ok();
+        (answer["connections"].as_array().unwrap().len() == 1).then_some(())
+    })
+    .await;
+    hub.command("approve P7").await.ok();
+    within("a line that tells it", async {
+        while !watch.lines.next_line().await.unwrap().expect("the output ended").contains("P7") {}
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn wait_ends_when_the_status_is_there_or_the_time_is_over() {
+    let hub = TestHub::start().await;
+    assert_eq!(hub.cli(&["wait", "--status", "IDLE", "--timeout", "5"]).await.code, Some(0));
+    assert_eq!(hub.cli(&["wait", "--status", "ERROR", "--timeout", "1"]).await.code, Some(1));
+    let waiting = hub.cli(&["wait", "--status", "PROCESSING", "--timeout", "60"]);
+    let change = async {
+        hub.post("/api/system/status", json!({ "progress": 1 })).await.ok();
+        hub.post("/api/system/status", json!({ "status": "PROCESSING" })).await.ok();
+    };
+    let (waited, ()) = futures_util::future::join(waiting, change).await;
+    assert_eq!(waited.code, Some(0), "{waited:?}");
+}
+
+#[tokio::test]
+async fn events_are_printed_as_they_are_stored() {
+    let hub = TestHub::start().await;
+    for n in 0..30 {
+        hub.command(&format!("approve T{n}")).await.ok();
+    }
+    let log = hub.get("/api/events?limit=1000").await.ok();
+    let listed = hub.cli(&["events", "--json", "--since", "0", "--limit", "1000"]).await;
+    assert_eq!(listed.code, Some(0), "{listed:?}");
+    assert_eq!(listed.stdout.lines().count(), 30);
+    for line in listed.stdout.lines() {
+        assert!(
+            log.text.contains(line)
+                || log["events"].as_array().unwrap().contains(&serde_json::from_str(line).unwrap()),
+            "{line}"
+        );
+    }
+    let newest = hub.cli(&["events", "--limit", "3"]).await;
+    assert_names(&newest.stdout, &["T27", "T28", "T29"]);
+    assert!(!newest.stdout.contains("T26"), "{}", newest.stdout);
+    let filtered = hub.cli(&["events", "--json", "--type", "state_change"]).await;
+    assert_eq!((filtered.code, filtered.stdout.as_str()), (Some(0), ""));
+}
+
+#[tokio::test]
+async fn the_state_is_read_and_patched() {
+    let hub = TestHub::start().await;
+    let patch = |args: &'static [&'static str], input: &'static str| {
+        let mut command = tokio::process::Command::from(hub.cli_command());
+        command
+            .args(["state", "patch", "-"])
+            .args(args)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped());
+        async move {
+            let mut child = command.kill_on_drop(true).spawn().unwrap();
+            child.stdin.take().unwrap().write_all(input.as_bytes()).await.unwrap();
+            within("the end of the patch", child.wait_with_output()).await.unwrap()
+        }
+    };
+    assert_eq!(patch(&[], r#"{"system":{"progress":40}}"#).await.status.code(), Some(0));
+    assert_eq!(
+        patch(&["--json-patch"], r#"[{"op":"add","path":"/priorities/-","value":{"id":"P1"}}]"#)
+            .await
+            .status
+            .code(),
+        Some(0)
+    );
+    assert_eq!(patch(&[], r#"{"system":{"progress":400}}"#).await.status.code(), Some(1));
+    assert_eq!(
+        patch(&["--if-match", "foreign-1"], r#"{"system":{"progress":1}}"#).await.status.code(),
+        Some(1)
+    );
+    let got = hub.cli(&["state", "get"]).await;
+    assert_eq!(serde_json::from_str::<Value>(&got.stdout).unwrap(), hub.state().await);
+    assert_eq!(hub.cli(&["state", "get", "--path", "/system/progress"]).await.stdout.trim(), "40");
+    let past: Value = serde_json::from_str(&hub.cli(&["state", "get", "--at", "0"]).await.stdout).unwrap();
+    assert_eq!(past, common::empty_state());
+}
+
+#[tokio::test]
+async fn top_shows_who_is_connected() {
+    let hub = TestHub::start().await;
+    let mut watcher = hub.v1("").await;
+    let session = watcher.next().await["data"]["session_id"].as_str().unwrap().to_owned();
+    let top = hub.cli(&["top", "--once"]).await;
+    assert_eq!(top.code, Some(0), "{top:?}");
+    assert_names(&top.stdout, &["opshub.v1", "live", &session[..8]]);
+}
+
+#[tokio::test]
+async fn backup_and_verify_say_what_they_did() {
+    let mut hub = TestHub::start().await;
+    for n in 0..12 {
+        hub.command(&format!("approve T{n}")).await.ok();
+    }
+    let file = hub.folder().join("copy.db");
+    let backup = hub.cli(&["backup", file.to_str().unwrap()]).await;
+    assert_eq!(backup.code, Some(0), "{backup:?}");
+    assert!(file.metadata().unwrap().len() > 0);
+    hub.stop().await;
+    let verified = hub.cli(&["verify"]).await;
+    assert_eq!(verified.code, Some(0), "{verified:?}");
+    assert!(verified.stdout.contains("12"), "{verified:?}");
+    let nothing = folder();
+    let missing = run(nothing.path(), &["verify", "--data-dir", "."]).await;
+    assert!(missing.code.is_some_and(|code| code != 0), "{missing:?}");
+    assert_eq!(std::fs::read_dir(nothing.path()).unwrap().count(), 0, "verify made something");
+}
+
+#[tokio::test]
+async fn completions_and_help_are_there_for_every_command() {
+    let dir = folder();
+    for shell in ["bash", "zsh", "fish"] {
+        let completions = run(dir.path(), &["completions", shell]).await;
+        assert_eq!(completions.code, Some(0));
+        assert_names(&completions.stdout, &["opshub", "check-config", "backup"]);
+    }
+    let help = run(dir.path(), &["--help"]).await;
+    assert_eq!(help.code, Some(0));
+    let commands = [
+        "serve",
+        "status",
+        "watch",
+        "top",
+        "command",
+        "state",
+        "wait",
+        "events",
+        "backup",
+        "verify",
+        "check-config",
+        "completions",
+    ];
+    assert_names(&help.stdout, &commands);
+    for command in commands {
+        assert_eq!(run(dir.path(), &[command, "--help"]).await.code, Some(0), "{command}");
+    }
+    assert_eq!(
+        run(dir.path(), &["--version"]).await.stdout.trim(),
+        concat!("opshub ", env!("CARGO_PKG_VERSION"))
+    );
+}
