@@ -154,12 +154,77 @@ fn operation() -> impl Strategy<Value = Value> {
     })
 }
 
+/// Operations that mostly fit: one or two that belong together.
+fn fitting() -> impl Strategy<Value = Vec<Value>> {
+    let at = |list: ListName, index: usize| format!("{}/{index}", list.pointer());
+    let name = || prop::sample::select(ListName::ALL.to_vec());
+    let new_item = name().prop_flat_map(|list| (Just(list), "n[0-9]", fields(list)));
+    let new_item = new_item.prop_map(|(list, id, mut fields)| {
+        fields.insert("id".into(), id.into());
+        (list, Value::Object(fields))
+    });
+    let field = prop::sample::select(vec!["note", "k~11", "😀"]);
+    let index = || 0..3_usize;
+    prop_oneof![
+        (new_item.clone(), prop::option::of(index())).prop_map(|((list, item), index)| {
+            let place = index.map_or("-".to_owned(), |index| index.to_string());
+            vec![json!({"op": "add", "path": format!("{}/{place}", list.pointer()), "value": item})]
+        }),
+        (new_item, index()).prop_map(move |((list, item), index)| {
+            vec![json!({"op": "replace", "path": at(list, index), "value": item})]
+        }),
+        (name(), index(), field.clone(), value()).prop_map(move |(list, index, field, value)| {
+            vec![json!({"op": "add", "path": format!("{}/{field}", at(list, index)), "value": value})]
+        }),
+        (name(), index(), field, value()).prop_map(move |(list, index, field, value)| {
+            let path = format!("{}/{field}", at(list, index));
+            let copy = json!({"op": "copy", "from": path, "path": format!("{}/note", at(list, index))});
+            vec![
+                json!({"op": "add", "path": path, "value": [value]}),
+                copy,
+                json!({"op": "remove", "path": path}),
+            ]
+        }),
+        (name(), index())
+            .prop_map(move |(list, index)| vec![json!({"op": "remove", "path": at(list, index)})]),
+        (name(), index(), index()).prop_map(move |(list, from, to)| {
+            vec![json!({"op": "move", "from": at(list, from), "path": at(list, to)})]
+        }),
+        (name(), index(), "n[0-9]").prop_map(move |(list, from, id)| {
+            let copy = json!({"op": "copy", "from": at(list, from), "path": at(list, 0)});
+            vec![copy, json!({"op": "replace", "path": format!("{}/id", at(list, 0)), "value": id})]
+        }),
+        system().prop_map(|system| vec![json!({"op": "replace", "path": "/system", "value": system})]),
+        (0..=100).prop_map(|progress| vec![
+            json!({"op": "replace", "path": "/system/progress", "value": progress})
+        ]),
+        brief().prop_map(|brief| vec![json!({"op": "add", "path": "/active_brief", "value": brief})]),
+        Just(vec![
+            json!({"op": "move", "from": "/commitments/owe", "path": "/tmp"}),
+            json!({"op": "move", "from": "/commitments/owed", "path": "/commitments/owe"}),
+            json!({"op": "move", "from": "/tmp", "path": "/commitments/owed"}),
+        ]),
+    ]
+}
+
+fn operations() -> impl Strategy<Value = Vec<Value>> {
+    let fitting = prop::collection::vec(fitting(), 1..4).prop_map(|parts| parts.concat()).boxed();
+    prop_oneof![
+        4 => fitting.clone(),
+        1 => prop::collection::vec(operation(), 1..4),
+        1 => (fitting, operation()).prop_map(|(mut ops, wild)| {
+            ops.push(wild);
+            ops
+        }),
+    ]
+}
+
 fn change() -> impl Strategy<Value = Change> {
     let id = || prop::sample::select(IDS.to_vec()).prop_map(|id| ItemId::parse(id).unwrap());
     let name = || prop::sample::select(ListName::ALL.to_vec());
     prop_oneof![
         merge_patch().prop_map(Change::MergePatch),
-        prop::collection::vec(operation(), 0..4).prop_map(|ops| Change::JsonPatch(ops.into())),
+        operations().prop_map(|ops| Change::JsonPatch(ops.into())),
         name()
             .prop_flat_map(move |list| (Just(list), id(), fields(list)))
             .prop_map(|(list, id, item)| Change::PutItem { list, id, item }),
@@ -367,7 +432,7 @@ proptest! {
     }
 
     #[test]
-    fn a_json_patch_does_what_rfc_6902_says(document in document(), ops in prop::collection::vec(operation(), 1..5)) {
+    fn a_json_patch_does_what_rfc_6902_says(document in document(), ops in operations()) {
         let state = load(&document);
         let mut expected = document;
         let reference: json_patch::Patch = serde_json::from_value(ops.clone().into()).unwrap();

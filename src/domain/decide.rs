@@ -21,8 +21,9 @@ use super::limits::Limits;
 use super::merge;
 use super::system::{System, SystemStatus};
 
-/// What a frame may need around its patch: envelope, actor, the command and what it says.
-const FRAME_RESERVE_BYTES: usize = 4 * 1024;
+/// What a frame may need around its patch: envelope, actor, the command or the summary, where ids of
+/// 128 characters may take six bytes each.
+const FRAME_RESERVE_BYTES: usize = 16 * 1024;
 
 /// Decides on a change: judged as a whole, and either taken in as a whole or not at all.
 ///

@@ -7,7 +7,7 @@ pub struct Limits {
     pub document_bytes: usize,
     /// The most items of any one list.
     pub list_items: usize,
-    /// The most bytes of one change: its patch and its event's data together.
+    /// The most bytes of one change's frame; 16 KiB of them are kept for what is around its patch.
     pub change_bytes: usize,
 }
 

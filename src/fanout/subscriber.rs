@@ -116,6 +116,8 @@ pub struct Subscriber {
     epoch: String,
     /// The next frame of the mirror; none before the connection is attached to it.
     cursor: Option<u64>,
+    /// Where the stream ended when it was attached.
+    live_from: u64,
     /// Still on the way to the newest frame after a resume: the ring bounds it, not the outbox.
     catching_up: bool,
     /// What waits in the mirror for this connection, in bytes.
@@ -157,6 +159,7 @@ impl Subscriber {
             topics,
             epoch,
             cursor: None,
+            live_from: 0,
             catching_up: false,
             queued: 0,
             direct: VecDeque::new(),
@@ -199,9 +202,15 @@ impl Subscriber {
         }
     }
 
+    /// What was announced before the connection came is of interest only where it was committed.
+    fn wants_at(&self, position: u64, frame: &Frame) -> bool {
+        (frame.seq().is_some() || position >= self.live_from) && self.wants(frame)
+    }
+
     /// Joins the stream at `position`; a resumed connection may be behind by all that the ring holds.
     pub(super) fn attach(&mut self, position: u64, seen: Seq, stream: &Stream) {
         self.cursor = Some(position);
+        self.live_from = stream.ring.end();
         self.seen = self.seen.max(seen);
         self.recount(stream);
         self.catching_up = self.queued > self.limits.outbox_bytes;
@@ -211,7 +220,8 @@ impl Subscriber {
     fn recount(&mut self, stream: &Stream) {
         let Some(cursor) = self.cursor else { return };
         let Ok(frames) = stream.ring.since(cursor) else { return };
-        self.queued = frames.filter(|frame| self.wants(frame)).map(|frame| frame.wire_len()).sum();
+        let wanted = (cursor..).zip(frames).filter(|(position, frame)| self.wants_at(*position, frame));
+        self.queued = wanted.map(|(_, frame)| frame.wire_len()).sum();
     }
 
     /// Whether it takes part in the stream.
@@ -230,10 +240,12 @@ impl Subscriber {
             return false;
         }
         let Some(cursor) = self.cursor else { return false };
+        // The ring has dropped frames before this connection, or even its worker, saw them.
+        let lost = stream.ring.first() > cursor;
         if self.encoding == Encoding::Plain {
             self.cursor = Some(stream.ring.end());
             let mut news = news;
-            if news.any(Frame::has_patch) {
+            if lost || news.any(Frame::has_patch) {
                 self.push_document(now);
             }
             return false;
@@ -248,12 +260,11 @@ impl Subscriber {
             wanted += frame.wire_len();
             changes |= frame.seq().is_some();
         }
-        if wanted == 0 && self.queued == 0 {
+        if wanted == 0 && self.queued == 0 && !lost {
             self.cursor = Some(stream.ring.end());
             return false;
         }
         self.queued += wanted;
-        let lost = self.queued > 0 && stream.ring.first() > cursor;
         let full = self.queued + self.direct_bytes > self.limits.outbox_bytes;
         self.catching_up &= full;
         self.note_waiting(now);
@@ -422,7 +433,7 @@ impl Subscriber {
             && let Some(frame) = stream.ring.get(cursor)
         {
             self.cursor = Some(cursor + 1);
-            if self.wants(frame) {
+            if self.wants_at(cursor, frame) {
                 self.queued = self.queued.saturating_sub(frame.wire_len());
                 self.seen = frame.seq().unwrap_or(self.seen);
                 return Some(self.encode(frame));

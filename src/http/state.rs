@@ -54,6 +54,6 @@ pub struct Worker {
 }
 
 /// The clock.
-pub fn now() -> Timestamp {
+pub(super) fn now() -> Timestamp {
     Timestamp::from_millis(chrono::Utc::now().timestamp_millis())
 }

@@ -68,7 +68,6 @@ pub(super) struct StatusAnswer {
 
 /// A status report: only what is given is changed, all of it at once.
 #[derive(Debug, Serialize, Deserialize, ToSchema)]
-#[expect(dead_code, reason = "describes the body for the API document; the domain reads it")]
 pub(super) struct StatusReport {
     /// `IDLE`, `COLLECTING`, `PROCESSING` or `ERROR`.
     #[schema(example = "PROCESSING")]

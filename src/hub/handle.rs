@@ -37,7 +37,7 @@ pub struct Idempotency {
 }
 
 /// The longest idempotency key, in bytes.
-pub const IDEMPOTENCY_KEY_MAX_BYTES: usize = 255;
+const IDEMPOTENCY_KEY_MAX_BYTES: usize = 255;
 
 impl Idempotency {
     /// The key of a request: `scope` is its method and path, `request` all that makes it what it is.

@@ -123,7 +123,7 @@ impl Live {
     }
 
     /// Shows committed changes and the state after them, in one step.
-    pub(super) fn show(&self, frames: impl Iterator<Item = Arc<Frame>>, committed: Committed) {
+    pub(crate) fn show(&self, frames: impl Iterator<Item = Arc<Frame>>, committed: Committed) {
         let system_changed = {
             let mut shared = self.lock();
             frames.for_each(|frame| shared.ring.push(frame));
@@ -137,7 +137,7 @@ impl Live {
     }
 
     /// Shows a frame that is not committed.
-    pub(super) fn show_uncommitted(&self, frame: Frame) {
+    pub(crate) fn show_uncommitted(&self, frame: Frame) {
         self.lock().ring.push(Arc::new(frame));
     }
 

@@ -9,7 +9,7 @@ use std::io::{self, IsTerminal, Write};
 use env_logger::Builder;
 use env_logger::fmt::Formatter;
 use log::kv::{self, VisitSource};
-use log::{Log, Metadata, Record, SetLoggerError};
+use log::{LevelFilter, Log, Metadata, Record, SetLoggerError};
 use serde_json::{Number, Value};
 
 use crate::config::LogFormat;
@@ -37,6 +37,8 @@ pub fn init_with_tap(
     tap: impl Fn(&Record<'_>) + Send + Sync + 'static,
 ) -> Result<(), SetLoggerError> {
     let mut builder = Builder::new();
+    // Its notices about workers tell an operator nothing; a filter that names it brings them back.
+    builder.filter_module("actix_server", LevelFilter::Warn);
     builder.parse_filters(level);
     let json = match format {
         LogFormat::Auto => !io::stderr().is_terminal(),
