@@ -255,7 +255,7 @@ async fn several_bad_fields_are_told_at_once() {
 
 #[tokio::test]
 async fn a_request_id_is_echoed_and_logged_when_it_is_sane() {
-    let hub = TestHub::start().await;
+    let hub = TestHub::start_with(&[("OPSHUB_LOG__LEVEL", "debug")]).await;
     for path in ["/api/state", "/health", "/nothing", "/", "/metrics"] {
         let ours = hub.get(path).await;
         let first =

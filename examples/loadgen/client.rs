@@ -203,6 +203,11 @@ impl Fleet {
             .doing(|| format!("could not post on connection {poster}"))
     }
 
+    /// Drops the posting connections; the next post opens one anew.
+    pub(crate) fn hang_up_posters(&mut self) {
+        self.posters.fill_with(Poster::default);
+    }
+
     /// Waits at most `wait` for something to happen, and appends what did to `events`.
     ///
     /// # Errors

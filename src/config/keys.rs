@@ -63,7 +63,7 @@ pub const KEYS: &[Key] = &[
     key("store.max_bytes", Kind::MaybeNumber(MIB, 1_024 * GIB)),
     key("limits.document_bytes", Kind::Number(KIB, 64 * MIB)),
     key("limits.list_items", Kind::Number(1, MILLION)),
-    key("limits.change_bytes", Kind::Number(KIB, 16 * MIB)),
+    key("limits.change_bytes", Kind::Number(32 * KIB, 16 * MIB)),
     key("limits.body_bytes", Kind::Number(KIB, 64 * MIB)),
     key("limits.connections", Kind::Number(1, MILLION)),
     key("limits.message_bytes", Kind::Number(128, 16 * MIB)),

@@ -115,7 +115,8 @@ fn answer(name: &str) -> bytes::Bytes {
 #[test]
 fn every_subscriber_gets_every_change_once_and_in_order() {
     let mut world = World::new(1 << 20);
-    let (first, second) = (world.attached(Encoding::V1, state_only()), world.attached(Encoding::V1, state_only()));
+    let (first, second) =
+        (world.attached(Encoding::V1, state_only()), world.attached(Encoding::V1, state_only()));
     world.commit(3, 10);
     assert_eq!(seqs(&world.drain(&first)), [1, 2, 3]);
     world.commit(2, 10);
@@ -132,7 +133,8 @@ fn an_answer_stands_where_it_was_given() {
     world.mirror.push(&subscriber, answer("pong"));
     world.presence(1);
     world.commit(1, 10);
-    let got: Vec<String> = world.drain(&subscriber).iter().map(|frame| frame["type"].as_str().unwrap().into()).collect();
+    let got: Vec<String> =
+        world.drain(&subscriber).iter().map(|frame| frame["type"].as_str().unwrap().into()).collect();
     assert_eq!(got, ["state_change", "state_change", "pong", "state_change"]);
 }
 

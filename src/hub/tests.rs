@@ -189,7 +189,8 @@ async fn one_bad_row_is_refused_alone() {
         .execute(&mut world.intruder())
         .unwrap();
     let targets = ["A", "BAD", "B", "C"];
-    let commands = targets.map(|target| Change::Command(Command::parse(&format!("approve {target}")).unwrap()));
+    let commands =
+        targets.map(|target| Change::Command(Command::parse(&format!("approve {target}")).unwrap()));
     let answers = join_all(commands.into_iter().map(|change| world.propose(change))).await;
     let outcome = |index: usize| answers[index].as_ref().map(|answer| answer.seq.get());
     assert_eq!((outcome(0), outcome(2), outcome(3)), (Ok(2), Ok(3), Ok(4)));

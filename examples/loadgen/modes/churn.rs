@@ -252,6 +252,7 @@ fn send_home(rig: &mut Rig, target: &Target, before: u64) -> Result<Duration> {
     let began = Instant::now();
     let clients = rig.ledger.clients();
     (0..clients).for_each(|client| rig.fleet.leave(client, Leave::Politely));
+    rig.fleet.hang_up_posters();
     rig.attend(CLOSING, || Ok(()))?;
     (0..clients).for_each(|client| rig.fleet.leave(client, Leave::Abruptly));
     while hub_connections(target)? > before && began.elapsed() < PARTING_TIMEOUT {
