@@ -238,11 +238,10 @@ async fn the_state_is_read_and_patched() {
 #[tokio::test]
 async fn top_shows_who_is_connected() {
     let hub = TestHub::start().await;
-    let mut watcher = hub.v1("").await;
-    let session = watcher.next().await["data"]["session_id"].as_str().unwrap().to_owned();
+    let _watcher = hub.watch(&["state"]).await;
     let top = hub.cli(&["top", "--once"]).await;
     assert_eq!(top.code, Some(0), "{top:?}");
-    assert_names(&top.stdout, &["opshub.v1", "live", &session[..8]]);
+    assert_names(&top.stdout, &["1 connected", "live", "127.0.0.1"]);
 }
 
 #[tokio::test]

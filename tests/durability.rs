@@ -95,7 +95,7 @@ async fn nothing_acknowledged_is_lost_and_nothing_is_applied_twice_across_crashe
 
     for cycle in 0..6_u64 {
         // A moment that no test author chose: after this many more acknowledgements, whatever is under way.
-        let moment = 20 + RandomState::new().hash_one(cycle) as usize % 60;
+        let moment = 20 + RandomState::new().hash_one(cycle) as usize % 200;
         let until = shared.acknowledged.load(Ordering::SeqCst) + moment;
         eventually("acknowledged changes", || async {
             (shared.acknowledged.load(Ordering::SeqCst) >= until).then_some(())
@@ -166,6 +166,20 @@ async fn seqs_epoch_and_state_go_on_after_a_crash() {
     assert_eq!(after.header("etag"), before.header("etag"));
     let next = hub.put("/api/items/owed/C2", json!({ "id": "C2" })).await;
     assert_eq!(next.seq(), before.seq() + 1);
+}
+
+#[tokio::test]
+async fn a_stopped_hub_has_everything_in_its_one_file() {
+    let mut hub = TestHub::start().await;
+    hub.put("/api/items/owe/C1", json!({ "id": "C1" })).await;
+    let before = hub.get("/api/state").await.ok();
+    hub.stop().await;
+    // What people copy is the database, not the files that SQLite keeps beside it while it is open.
+    let copy = common::hub::folder();
+    std::fs::create_dir(copy.path().join("data")).unwrap();
+    std::fs::copy(hub.database(), copy.path().join("data/opshub.db")).unwrap();
+    let copied = TestHub::start_in(copy, &[]).await;
+    assert_eq!(copied.get("/api/state").await.ok().text, before.text);
 }
 
 #[tokio::test]

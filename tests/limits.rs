@@ -86,14 +86,14 @@ async fn fragments_without_end_are_bounded_in_bytes_and_in_count() {
         let before = memory(hub.pid(), "VmRSS");
         raw.send(Out::part(TEXT, payload)).await;
         let parts = Out::part(CONTINUATION, payload).bytes().repeat(1000);
-        let mut sent = 0;
-        while sent < 2_000 && raw.try_write(&parts).await.is_ok() {
-            sent += 1;
+        // The hub may close at any point of this.
+        for _ in 0..100 {
+            if raw.try_write(&parts).await.is_err() {
+                break;
+            }
         }
+        assert_eq!(raw.closed().await.0, 1009);
         assert!(memory(hub.pid(), "VmRSS") < before + 32 * 1024 * 1024);
-        if !payload.is_empty() {
-            assert!(sent < 2_000, "32 MB of fragments of one message were taken");
-        }
     }
 }
 
@@ -222,19 +222,20 @@ async fn a_body_that_is_too_large_is_refused() {
 #[tokio::test]
 async fn limits_of_document_list_and_change_leave_everything_as_it_was() {
     let settings = [
-        ("OPSHUB_LIMITS__DOCUMENT_BYTES", "6000"),
+        ("OPSHUB_LIMITS__DOCUMENT_BYTES", "100000"),
         ("OPSHUB_LIMITS__LIST_ITEMS", "5"),
-        ("OPSHUB_LIMITS__CHANGE_BYTES", "3000"),
+        ("OPSHUB_LIMITS__CHANGE_BYTES", "40000"),
     ];
     let hub = TestHub::start_with(&settings).await;
     let filled = |id: &str, bytes: usize| json!({ "id": id, "filling": "x".repeat(bytes) });
-    for n in 0..2 {
-        assert!(hub.put(&format!("/api/items/owe/F{n}"), filled(&format!("F{n}"), 2500)).await.status < 300);
-    }
-    let document = hub.request("PUT", "/api/items/owe/F3").json(&filled("F3", 2500));
-    refused_and_unchanged(&hub, document).await;
-    let change = hub.request("PUT", "/api/items/owe/F4").json(&filled("F4", 3500));
+    let change = hub.request("PUT", "/api/items/owe/F4").json(&filled("F4", 45_000));
     refused_and_unchanged(&hub, change).await;
+    for n in 0..2 {
+        let put = hub.put(&format!("/api/items/owe/F{n}"), filled(&format!("F{n}"), 35_000)).await;
+        assert!(put.status < 300, "{}", put.text);
+    }
+    let document = hub.request("PUT", "/api/items/owe/F3").json(&filled("F3", 35_000));
+    refused_and_unchanged(&hub, document).await;
     let list: Vec<_> = (0..6).map(|n| json!({ "id": format!("P{n}") })).collect();
     let message =
         refused_and_unchanged(&hub, hub.patch_request("merge", &json!({ "priorities": list }))).await;
@@ -244,5 +245,5 @@ async fn limits_of_document_list_and_change_leave_everything_as_it_was() {
         .await;
     // What makes room is always allowed.
     hub.delete("/api/items/owe/F0").await.ok();
-    assert!(hub.put("/api/items/owe/F3", filled("F3", 2500)).await.status < 300);
+    assert!(hub.put("/api/items/owe/F3", filled("F3", 35_000)).await.status < 300);
 }

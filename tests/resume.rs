@@ -5,12 +5,12 @@
 mod common;
 
 use common::sse::Sse;
-use common::{Frame, TestHub, Watcher, eventually, json};
+use common::{Frame, TestHub, Watcher, eventually, filling, json};
 
 /// Makes `count` changes of about `bytes` each, of the item `owe/X`, numbered from `from`.
 async fn write(hub: &TestHub, from: usize, count: usize, bytes: usize) {
     for n in from..from + count {
-        let item = json!({ "id": "X", "n": n, "filling": "x".repeat(bytes) });
+        let item = json!({ "id": "X", "n": n, "filling": filling(n, bytes) });
         assert!(hub.put("/api/items/owe/X", item).await.status < 300);
     }
 }

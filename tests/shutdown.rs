@@ -53,7 +53,8 @@ async fn clients_that_do_not_answer_do_not_hold_it_up() {
         silent.push(Raw::narrow(&hub, if n % 2 == 0 { "" } else { "opshub.v1" }, "").await);
     }
     for n in 0..100 {
-        hub.put("/api/items/owe/X", json!({ "id": "X", "n": n, "filling": "x".repeat(20_000) })).await;
+        hub.put("/api/items/owe/X", json!({ "id": "X", "n": n, "filling": common::filling(n, 20_000) }))
+            .await;
     }
     // An idle keep-alive connection and half a request, too.
     let _idle = Raw::connect(hub.address()).await;

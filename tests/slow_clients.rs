@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use common::process::memory;
 use common::raw::{Raw, TEXT};
-use common::{TestHub, Watcher, apply, eventually, json};
+use common::{TestHub, Watcher, apply, eventually, filling, json};
 use futures_util::future::join_all;
 use tokio::sync::Semaphore;
 
@@ -18,13 +18,12 @@ const MEBI: u64 = 1024 * 1024;
 
 /// Makes `count` changes of about `bytes` each through `writers` at once, never more than `ahead` of `reader`.
 async fn write(hub: &TestHub, writers: usize, count: usize, bytes: usize, ahead: Option<&Semaphore>) {
-    let filling = "x".repeat(bytes);
     let one = async |w: usize| {
         for n in 0..count / writers {
             if let Some(ahead) = ahead {
                 ahead.acquire().await.unwrap().forget();
             }
-            let item = json!({ "id": format!("X{w}"), "n": n, "filling": filling });
+            let item = json!({ "id": format!("X{w}"), "n": n, "filling": filling(n, bytes) });
             let answer = hub.put(&format!("/api/items/owe/X{w}"), item).await;
             assert!(answer.status < 300, "{}", answer.text);
         }

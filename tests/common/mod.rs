@@ -54,6 +54,13 @@ pub fn empty_state() -> Value {
     })
 }
 
+/// Text of about `bytes` that is another for each `n`, so that a change of it is as large as it.
+pub fn filling(n: usize, bytes: usize) -> String {
+    let mut text = format!("{n} ").repeat(bytes / 2 + 1);
+    text.truncate(bytes);
+    text
+}
+
 /// Applies the `patch` of a committed frame, if it has one, to `document`.
 pub fn apply(document: &mut Value, frame: &Value) {
     if let Some(patch) = frame.get("patch") {
