@@ -188,8 +188,9 @@ async fn serve(config: Config) -> Result<(), StartError> {
 #[expect(clippy::print_stdout, reason = "the one line that a start is waited for by")]
 fn announce(address: SocketAddr) {
     println!("opshub {} listening on http://{address}", env!("CARGO_PKG_VERSION"));
-    println!("  API     http://{address}/docs");
-    println!("  live    ws://{address}/ws");
+    println!("  dashboard  http://{address}/dashboard");
+    println!("  API        http://{address}/docs");
+    println!("  live       ws://{address}/ws");
 }
 
 fn clock() -> Timestamp {

@@ -7,6 +7,11 @@ mod common;
 use common::raw::{ACCEPT, BINARY, CLOSE, CONTINUATION, KEY, Out, PING, PONG, Raw, TEXT, request};
 use common::{TestHub, json};
 
+/// A hub that does not wait long for the close frame of a client that never sends one.
+async fn start() -> TestHub {
+    TestHub::start_with(&[("OPSHUB_SESSION__CLOSE_WAIT_MS", "50")]).await
+}
+
 /// A plain connection whose first frame, the state, has been read.
 async fn open(hub: &TestHub) -> Raw {
     let mut raw = Raw::open(hub, "").await;
@@ -30,7 +35,7 @@ async fn echoed(raw: &mut Raw) -> common::Value {
 
 #[tokio::test]
 async fn a_handshake_is_answered_with_its_own_key() {
-    let hub = TestHub::start().await;
+    let hub = start().await;
     let mut raw = Raw::connect(hub.address()).await;
     raw.write(request(&hub, "", "").as_bytes()).await;
     let head = raw.head().await;
@@ -44,7 +49,7 @@ async fn a_handshake_is_answered_with_its_own_key() {
 
 #[tokio::test]
 async fn a_handshake_that_is_none_is_refused() {
-    let hub = TestHub::start().await;
+    let hub = start().await;
     let good = request(&hub, "", "");
     let version = "Sec-WebSocket-Version: 13\r\n";
     let broken = [
@@ -75,7 +80,7 @@ async fn a_handshake_that_is_none_is_refused() {
 
 #[tokio::test]
 async fn the_handshake_reads_headers_as_http_writes_them() {
-    let hub = TestHub::start().await;
+    let hub = start().await;
     let good = request(&hub, "", "Sec-WebSocket-Protocol: chat, opshub.v1\r\n");
     for attempt in [
         good.replace("Connection: Upgrade", "connection: keep-alive, upgrade"),
@@ -91,7 +96,7 @@ async fn the_handshake_reads_headers_as_http_writes_them() {
 
 #[tokio::test]
 async fn frames_sent_together_with_the_handshake_are_not_lost() {
-    let hub = TestHub::start().await;
+    let hub = start().await;
     let mut raw = Raw::connect(hub.address()).await;
     let mut bytes = request(&hub, "", "").into_bytes();
     bytes.extend(Out::new(TEXT, "41").bytes());
@@ -102,7 +107,7 @@ async fn frames_sent_together_with_the_handshake_are_not_lost() {
 
 #[tokio::test]
 async fn reserved_bits_and_opcodes_are_protocol_errors() {
-    let hub = TestHub::start().await;
+    let hub = start().await;
     for reserved in [1, 2, 4, 7] {
         assert_eq!(
             closed_after(&hub, &[Out { reserved, ..Out::new(TEXT, "1") }]).await,
@@ -122,7 +127,7 @@ async fn reserved_bits_and_opcodes_are_protocol_errors() {
 
 #[tokio::test]
 async fn an_unmasked_frame_is_a_protocol_error() {
-    let hub = TestHub::start().await;
+    let hub = start().await;
     for opcode in [TEXT, PING, CLOSE] {
         let payload: &[u8] = if opcode == CLOSE { &[3, 232] } else { b"1" };
         assert_eq!(
@@ -135,7 +140,7 @@ async fn an_unmasked_frame_is_a_protocol_error() {
 
 #[tokio::test]
 async fn control_frames_are_short_and_whole() {
-    let hub = TestHub::start().await;
+    let hub = start().await;
     let mut raw = open(&hub).await;
     raw.send(Out::new(PING, [b'x'; 125])).await;
     assert_eq!(raw.expect(PONG).await.payload, [b'x'; 125]);
@@ -148,7 +153,7 @@ async fn control_frames_are_short_and_whole() {
 
 #[tokio::test]
 async fn pings_are_answered_with_their_payload_and_pongs_with_nothing() {
-    let hub = TestHub::start().await;
+    let hub = start().await;
     let mut raw = open(&hub).await;
     for payload in [&b""[..], b"hello", &[0, 255, 254, 128]] {
         raw.send(Out::new(PONG, payload)).await;
@@ -165,7 +170,7 @@ async fn pings_are_answered_with_their_payload_and_pongs_with_nothing() {
 
 #[tokio::test]
 async fn a_ping_between_fragments_is_answered_before_the_message() {
-    let hub = TestHub::start().await;
+    let hub = start().await;
     let mut raw = open(&hub).await;
     raw.send(Out::part(TEXT, "\"a")).await;
     raw.send(Out::new(PING, "between")).await;
@@ -178,7 +183,7 @@ async fn a_ping_between_fragments_is_answered_before_the_message() {
 
 #[tokio::test]
 async fn fragments_come_in_order_or_not_at_all() {
-    let hub = TestHub::start().await;
+    let hub = start().await;
     for out in [Out::new(CONTINUATION, "1"), Out::part(CONTINUATION, "1")] {
         assert_eq!(closed_after(&hub, &[out]).await, 1002);
     }
@@ -191,7 +196,7 @@ async fn fragments_come_in_order_or_not_at_all() {
 
 #[tokio::test]
 async fn text_that_is_not_utf8_is_refused_as_soon_as_it_shows() {
-    let hub = TestHub::start().await;
+    let hub = start().await;
     let bad: [&[u8]; 7] = [
         b"\xff",
         b"\xc0\xaf",
@@ -221,7 +226,7 @@ async fn text_that_is_not_utf8_is_refused_as_soon_as_it_shows() {
 
 #[tokio::test]
 async fn a_character_may_be_split_between_fragments() {
-    let hub = TestHub::start().await;
+    let hub = start().await;
     let mut raw = open(&hub).await;
     let text = "\"κόσμε € \u{1F980}\"".as_bytes();
     for (n, byte) in text.iter().enumerate() {
@@ -233,7 +238,7 @@ async fn a_character_may_be_split_between_fragments() {
 
 #[tokio::test]
 async fn a_close_is_answered_with_its_code_and_the_end_of_the_connection() {
-    let hub = TestHub::start().await;
+    let hub = start().await;
     for code in [1000_u16, 1001, 1002, 1003, 1007, 1008, 1009, 1010, 1011, 3000, 3999, 4000, 4999] {
         let payload = [&code.to_be_bytes()[..], "bye ü".as_bytes()].concat();
         assert_eq!(closed_after(&hub, &[Out::new(CLOSE, payload)]).await, code);
@@ -246,7 +251,7 @@ async fn a_close_is_answered_with_its_code_and_the_end_of_the_connection() {
 
 #[tokio::test]
 async fn a_close_that_is_none_is_a_protocol_error() {
-    let hub = TestHub::start().await;
+    let hub = start().await;
     for code in [0_u16, 999, 1004, 1005, 1006, 1012, 1016, 1100, 2000, 2999, 5000, 65_535] {
         let found = closed_after(&hub, &[Out::new(CLOSE, code.to_be_bytes())]).await;
         // 1012 to 1014 were registered after the RFC: to echo them is as right as to refuse them.
@@ -261,7 +266,7 @@ async fn a_close_that_is_none_is_a_protocol_error() {
 
 #[tokio::test]
 async fn nothing_is_answered_after_a_close() {
-    let hub = TestHub::start().await;
+    let hub = start().await;
     let mut raw = open(&hub).await;
     let mut bytes = Out::new(CLOSE, 1000_u16.to_be_bytes()).bytes();
     bytes.extend(Out::new(PING, "late").bytes());
@@ -274,7 +279,7 @@ async fn nothing_is_answered_after_a_close() {
 
 #[tokio::test]
 async fn bytes_may_come_one_by_one_or_all_at_once() {
-    let hub = TestHub::start().await;
+    let hub = start().await;
     let mut raw = open(&hub).await;
     for byte in Out::new(TEXT, "\"drop by drop\"").bytes() {
         raw.write(&[byte]).await;

@@ -123,14 +123,6 @@ async fn the_documents_list_every_route_and_every_frame() {
     assert_names(&asyncapi.text, &frames.map(|name| format!("\"{name}\"")));
 }
 
-#[tokio::test]
-async fn the_asyncapi_lists_the_frames_of_parts_to_come_as_well() {
-    let hub = TestHub::start().await;
-    let asyncapi = hub.get("/asyncapi.json").await.ok();
-    let frames = ["gateway_status_change", "system_log", "system_log_batch", "response", "cancel"];
-    assert_names(&asyncapi.text, &frames.map(|name| format!("\"{name}\"")));
-}
-
 /// The addresses that a page loads: of its scripts, styles and pictures.
 fn loaded(page: &str) -> Vec<String> {
     let marks = ["src=\"", "href=\"", "src='", "href='"];

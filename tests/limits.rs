@@ -224,11 +224,11 @@ async fn limits_of_document_list_and_change_leave_everything_as_it_was() {
     let settings = [
         ("OPSHUB_LIMITS__DOCUMENT_BYTES", "100000"),
         ("OPSHUB_LIMITS__LIST_ITEMS", "5"),
-        ("OPSHUB_LIMITS__CHANGE_BYTES", "40000"),
+        ("OPSHUB_LIMITS__CHANGE_BYTES", "80000"),
     ];
     let hub = TestHub::start_with(&settings).await;
     let filled = |id: &str, bytes: usize| json!({ "id": id, "filling": "x".repeat(bytes) });
-    let change = hub.request("PUT", "/api/items/owe/F4").json(&filled("F4", 45_000));
+    let change = hub.request("PUT", "/api/items/owe/F4").json(&filled("F4", 85_000));
     refused_and_unchanged(&hub, change).await;
     for n in 0..2 {
         let put = hub.put(&format!("/api/items/owe/F{n}"), filled(&format!("F{n}"), 35_000)).await;

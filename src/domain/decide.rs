@@ -21,10 +21,6 @@ use super::limits::Limits;
 use super::merge;
 use super::system::{System, SystemStatus};
 
-/// What a frame may need around its patch: envelope, actor, the command or the summary, where ids of
-/// 128 characters may take six bytes each.
-const FRAME_RESERVE_BYTES: usize = 16 * 1024;
-
 /// Decides on a change: judged as a whole, and either taken in as a whole or not at all.
 ///
 /// # Errors
@@ -218,7 +214,7 @@ fn checked(state: &State, next: &Next, limits: &Limits) -> Result<Comparison, Er
     }
     let comparison = compare(old, new);
     let (size, most) = (comparison.patch.encoded_len(), limits.change_bytes);
-    if size > most.saturating_sub(FRAME_RESERVE_BYTES) {
+    if size > most {
         return exceeded(format!("one change must not be larger than {most} bytes, its patch has {size}"));
     }
     Ok(comparison)

@@ -14,6 +14,10 @@ use crate::telemetry::metrics::Metrics;
 use super::mirror::Mirror;
 use super::subscriber::ConnectionReport;
 
+/// Connections from which on a wave of writes takes longer than [`GATHER`].
+const CROWD: usize = 200;
+/// How long a worker with a crowd waits for more changes, so that they leave in one write.
+const GATHER: Duration = Duration::from_millis(1);
 /// How often a worker looks for slow clients.
 const SWEEP_EVERY: Duration = Duration::from_secs(1);
 
@@ -47,7 +51,17 @@ impl Actor for Fanout {
 impl Handler<Wake> for Fanout {
     type Result = ();
 
-    fn handle(&mut self, _: Wake, _: &mut Context<Self>) {
+    fn handle(&mut self, _: Wake, ctx: &mut Context<Self>) {
+        if self.mirror.len() < CROWD {
+            self.pull();
+        } else {
+            ctx.run_later(GATHER, |fanout, _| fanout.pull());
+        }
+    }
+}
+
+impl Fanout {
+    fn pull(&mut self) {
         // Cleared first: what is shown from here on wakes again.
         self.awake.store(false, Ordering::Release);
         let begun = Instant::now();

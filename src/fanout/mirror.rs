@@ -38,6 +38,9 @@ pub struct Mirror {
     next_id: Cell<u64>,
     sent_frames: Cell<u64>,
     sent_bytes: Cell<u64>,
+    /// The time of the last news or sweep: near enough for limits of seconds, and it saves a look at
+    /// the clock for each delivery.
+    about_now: Cell<Instant>,
 }
 
 impl Mirror {
@@ -52,6 +55,7 @@ impl Mirror {
             next_id: Cell::new(0),
             sent_frames: Cell::new(0),
             sent_bytes: Cell::new(0),
+            about_now: Cell::new(Instant::now()),
         };
         mirror.pull();
         Rc::new(mirror)
@@ -73,6 +77,7 @@ impl Mirror {
         }
         let stream = &*stream;
         let now = Instant::now();
+        self.about_now.set(now);
         let known = from.max(stream.ring.first());
         for subscriber in self.subscribers.borrow().values() {
             let news = stream.ring.since(known).into_iter().flatten().map(AsRef::as_ref);
@@ -96,6 +101,11 @@ impl Mirror {
         self.subscribers.borrow_mut().remove(&id);
     }
 
+    /// How many connections this worker has.
+    pub(super) fn len(&self) -> usize {
+        self.subscribers.borrow().len()
+    }
+
     /// The newest committed change that this worker shows.
     pub fn newest(&self) -> Seq {
         self.stream.borrow().committed.seq
@@ -108,7 +118,7 @@ impl Mirror {
 
     /// Takes the next piece of bytes for a subscriber.
     pub(super) fn take(&self, subscriber: &mut Subscriber) -> Option<Bytes> {
-        let piece = subscriber.next(&self.stream.borrow(), Instant::now())?;
+        let piece = subscriber.next(&self.stream.borrow(), self.about_now.get())?;
         self.sent_frames.set(self.sent_frames.get() + 1);
         self.sent_bytes.set(self.sent_bytes.get() + piece.len() as u64);
         Some(piece)
@@ -193,6 +203,7 @@ impl Mirror {
         self.metrics.frames_sent.inc_by(self.sent_frames.take());
         self.metrics.bytes_sent.inc_by(self.sent_bytes.take());
         let now = Instant::now();
+        self.about_now.set(now);
         for subscriber in self.subscribers.borrow().values() {
             let mut subscriber = subscriber.borrow_mut();
             if let Some(state) = subscriber.worsened(now) {

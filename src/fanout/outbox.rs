@@ -44,6 +44,11 @@ impl Outbox {
         self.mirror.push(&self.subscriber, frame);
     }
 
+    /// Sends a frame before everything of the stream.
+    pub fn push_first(&self, frame: Bytes) {
+        self.subscriber.borrow_mut().push(frame, None, 0, Instant::now());
+    }
+
     /// Sends a frame that must not come before change `seq`, which is committed.
     pub fn push_after(&self, seq: Seq, frame: Bytes) {
         if self.mirror.newest() < seq {

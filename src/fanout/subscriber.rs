@@ -139,6 +139,8 @@ pub struct Subscriber {
     /// Since when something waits without a byte being taken.
     waiting_since: Option<Instant>,
     reported: Option<ConnectionState>,
+    /// Whether the connection waits to be woken. The waker is kept, since it hardly ever changes.
+    asleep: bool,
     waker: Option<Waker>,
     drained: Vec<Waker>,
 }
@@ -174,6 +176,7 @@ impl Subscriber {
             conflated: 0,
             waiting_since: None,
             reported: None,
+            asleep: false,
             waker: None,
             drained: Vec::new(),
         }
@@ -500,6 +503,7 @@ impl Subscriber {
 
     /// Remembers whom to wake when there is something to send.
     pub(super) fn set_waker(&mut self, waker: &Waker) {
+        self.asleep = true;
         match &mut self.waker {
             Some(known) => known.clone_from(waker),
             None => self.waker = Some(waker.clone()),
@@ -514,8 +518,10 @@ impl Subscriber {
     }
 
     fn wake(&mut self) {
-        if let Some(waker) = self.waker.take() {
-            waker.wake();
+        if std::mem::take(&mut self.asleep)
+            && let Some(waker) = &self.waker
+        {
+            waker.wake_by_ref();
         }
         if self.is_over() {
             self.drained.drain(..).for_each(Waker::wake);

@@ -212,12 +212,14 @@ fn a_resumed_connection_gets_what_the_ring_holds_and_no_old_presence() {
     world.commit(30, 100);
     let subscriber = world.subscriber(Encoding::V1, Topics::default_set());
     let position = world.mirror.position_after(Seq::new(1)).unwrap();
+    subscriber.borrow_mut().push(answer("connected"), None, 0, std::time::Instant::now());
     world.mirror.attach(&subscriber, Some(position), Seq::new(1));
     // Far more than an outbox: it catches up all the same, and new changes wait behind.
     world.commit(1, 10);
     let got = world.drain(&subscriber);
+    assert_eq!(got[0]["type"], "connected");
     assert_eq!(seqs(&got), (2..=33).collect::<Vec<_>>());
-    assert_eq!(got.len(), 32);
+    assert_eq!(got.len(), 33);
 }
 
 #[test]

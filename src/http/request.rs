@@ -117,7 +117,10 @@ pub(super) fn idempotency_key(request: &HttpRequest) -> Result<Option<String>, E
 }
 
 /// What `If-Match` expects; none where it is absent or `*`.
-fn expectation(request: &HttpRequest) -> Result<Option<Expectation>, Error> {
+///
+/// # Errors
+/// None so far: a tag that cannot be read is one of another log, which never matches.
+pub(super) fn expectation(request: &HttpRequest) -> Result<Option<Expectation>, Error> {
     let Some(value) = request.headers().get(header::IF_MATCH) else { return Ok(None) };
     let text = value.to_str().unwrap_or_default().trim();
     if text == "*" {

@@ -15,7 +15,8 @@ use crate::protocol::server::CommandResult;
 use super::error::ApiError;
 use super::query;
 use super::request::{
-    Caller, JSON, accepted, etag, idempotency_key, json_body, mark_replayed, none_match, proposal,
+    Caller, JSON, accepted, etag, expectation, idempotency_key, json_body, mark_replayed, none_match,
+    proposal,
 };
 use super::state::AppState;
 use super::types::{CollectionAnswer, StatusAnswer, StatusReport};
@@ -105,7 +106,10 @@ pub(super) async fn post_status(
 /// Runs one command.
 #[utoipa::path(
     post, path = "/api/command", tag = "commands",
-    params(("Idempotency-Key" = Option<String>, Header, description = "makes a repeated request the same request")),
+    params(
+        ("If-Match" = Option<String>, Header, description = "an ETag; 412 where the state was altered since"),
+        ("Idempotency-Key" = Option<String>, Header, description = "makes a repeated request the same request"),
+    ),
     request_body = Command,
     responses(
         (status = 200, description = "accepted; `applied` tells whether it changed something", body = CommandResult),
@@ -129,7 +133,8 @@ pub(super) async fn post_command(
         }
         command.idempotency_key = Some(key);
     }
-    let done = state.hub.run_command(&caller.actor, command, caller.request_id).await?;
+    let expectation = expectation(&request)?;
+    let done = state.hub.run_command(&caller.actor, command, caller.request_id, expectation).await?;
     let mut response = HttpResponse::Ok();
     if done.replayed {
         mark_replayed(&mut response);

@@ -133,6 +133,7 @@ impl HubHandle {
         actor: &str,
         request: protocol::Command,
         request_id: String,
+        expectation: Option<Expectation>,
     ) -> Result<Executed, Error> {
         let command = Command::parse(&request.command)?;
         if request.dry_run {
@@ -145,8 +146,7 @@ impl HubHandle {
         };
         let actor = actor.to_owned();
         let change = Change::Command(command);
-        let accepted =
-            self.propose(Proposal { change, actor, request_id, idempotency, expectation: None }).await?;
+        let accepted = self.propose(Proposal { change, actor, request_id, idempotency, expectation }).await?;
         match accepted.outcome {
             Outcome::Command(outcome) => {
                 let seq = accepted.committed.then_some(accepted.seq);

@@ -63,6 +63,9 @@ where
             if declared_len(&self.buffer).is_some_and(|len| len > self.max_bytes as u64) {
                 return Err(too_big(self.max_bytes));
             }
+            if close_reason(&self.buffer).is_some_and(|reason| std::str::from_utf8(&reason).is_err()) {
+                return Err(Close::new(CloseCode::NotUtf8));
+            }
             let Some(frame) = self.codec.decode(&mut self.buffer).map_err(|error| violation(&error))? else {
                 if self.buffer.is_empty() {
                     // An idle connection keeps no buffer.
@@ -114,6 +117,19 @@ fn declared_len(buffer: &[u8]) -> Option<u64> {
         127 => Some(u64::from_be_bytes(buffer.get(2..10)?.try_into().ok()?)),
         short => Some(u64::from(short)),
     }
+}
+
+/// The reason in the close frame at the front, once it is there: the codec has one error for a reason
+/// that is no text (1007) and for a code that is none (1002).
+fn close_reason(buffer: &[u8]) -> Option<Vec<u8>> {
+    const CLOSE: u8 = 0x88;
+    if *buffer.first()? != CLOSE {
+        return None;
+    }
+    let len = usize::from(buffer.get(1)? & 0x7F);
+    let mask = buffer.get(2..6)?;
+    let payload = buffer.get(6..6 + len)?;
+    Some(payload.iter().zip(mask.iter().cycle()).map(|(byte, mask)| byte ^ mask).skip(2).collect())
 }
 
 fn too_big(max_bytes: usize) -> Close {
@@ -281,6 +297,16 @@ mod tests {
         assert_eq!(code(&[frame(0x01, &[0xC3]), frame(0x80, &[])].concat(), 100), 1007);
         let cut = [frame(0x01, &[0xC3]), frame(0x80, &[0xA4])].concat();
         assert_eq!(received(&cut, 100, 100), [Ok(Received::Text("ä".into()))]);
+    }
+
+    #[test]
+    fn a_close_frame_is_judged_by_its_code_and_its_reason() {
+        let close = |payload: &[u8]| frame(0x88, payload);
+        assert_eq!(received(&close(&[]), 1, 100), [Ok(Received::Close(None))]);
+        assert_eq!(received(&close(b"\x03\xe8bye"), 1, 100), [Ok(Received::Close(Some(1000)))]);
+        assert_eq!(code(&close(b"\x03\xe8\xff"), 100), 1007);
+        assert_eq!(code(&close(b"\x03\xed"), 100), 1002);
+        assert_eq!(code(&close(b"\x03"), 100), 1002);
     }
 
     #[test]

@@ -45,7 +45,7 @@ impl Session {
             heartbeat_ms: u64::try_from(self.settings.heartbeat.as_millis()).unwrap_or(u64::MAX),
             recovered,
         };
-        self.send(ServerMessage::Connected(connected), None);
+        self.outbox.push_first(encoded(ServerMessage::Connected(connected), None));
         match resume {
             Resume::State => {
                 self.outbox.push_state(StateReason::Connected);
@@ -83,7 +83,7 @@ impl Session {
     fn run(&mut self, command: Command, request_id: Option<String>, ctx: &mut Context<Self>) {
         let log_id = request_id.clone().unwrap_or_else(|| self.next_request_id());
         let (hub, actor) = (self.hub.clone(), self.accept.actor.clone());
-        let executed = async move { hub.run_command(&actor, command, log_id).await };
+        let executed = async move { hub.run_command(&actor, command, log_id, None).await };
         ctx.wait(executed.into_actor(self).map(|result, session, _| match result {
             Ok(Executed { result, .. }) => {
                 let after = result.seq.unwrap_or_default();

@@ -185,7 +185,7 @@ impl Handler<TryWrite> for Db {
     }
 }
 
-/// Stores a snapshot of the newest committed state.
+/// Stores a snapshot of the newest committed state and empties the WAL into the database file.
 #[derive(Message)]
 #[rtype(result = "Result<(), StoreError>")]
 pub struct SaveSnapshot(pub Snapshot);
@@ -196,14 +196,17 @@ impl Handler<SaveSnapshot> for Db {
     fn handle(&mut self, SaveSnapshot(snapshot): SaveSnapshot, _: &mut Self::Context) -> Self::Result {
         self.job("snapshot", |db| {
             let chain = db.chain;
-            db.conn.immediate_transaction(|conn| {
+            let saved = db.conn.immediate_transaction(|conn| {
                 let newest = event_log::newest_seq(conn)?;
                 if newest != snapshot.seq {
                     let (expected, found) = (snapshot.seq.get(), newest.get());
                     return Err(StoreError::Conflict { expected, found });
                 }
                 Ok(event_log::insert_snapshot(conn, &snapshot, chain)?)
-            })
+            });
+            // A hub that has stopped leaves everything in the one file that people copy.
+            diesel::sql_query("PRAGMA wal_checkpoint(TRUNCATE)").execute(&mut db.conn)?;
+            saved
         })
     }
 }

@@ -148,17 +148,13 @@ impl StoreError {
 impl From<DieselError> for StoreError {
     fn from(error: DieselError) -> Self {
         match &error {
-            DieselError::DatabaseError(kind, _)
-                if matches!(
-                    kind,
-                    DatabaseErrorKind::UniqueViolation
-                        | DatabaseErrorKind::ForeignKeyViolation
-                        | DatabaseErrorKind::NotNullViolation
-                        | DatabaseErrorKind::CheckViolation
-                ) =>
-            {
-                StoreError::Constraint { cause: error.to_string() }
-            }
+            DieselError::DatabaseError(
+                DatabaseErrorKind::UniqueViolation
+                | DatabaseErrorKind::ForeignKeyViolation
+                | DatabaseErrorKind::NotNullViolation
+                | DatabaseErrorKind::CheckViolation,
+                _,
+            ) => StoreError::Constraint { cause: error.to_string() },
             DieselError::RollbackErrorOnCommit { commit_error, .. } => {
                 StoreError::from_message(commit_error.to_string())
             }

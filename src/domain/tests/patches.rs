@@ -231,7 +231,7 @@ fn limits_refuse_what_grows_and_let_shrink_what_is_too_large() {
     let removal = Change::DeleteItem { list: ListName::Priorities, id: ItemId::parse("P8").unwrap() };
     assert!(try_with(&smaller, &before, &removal).is_ok());
 
-    let small_change = Limits { change_bytes: 17_000, ..Limits::default() };
+    let small_change = Limits { change_bytes: 500, ..Limits::default() };
     let fits = put(ListName::Owe, "C1", json!({"note": "x".repeat(100)}));
     assert!(try_with(&small_change, &before, &fits).is_ok());
     let large = put(ListName::Owe, "C1", json!({"note": "x".repeat(1_000)}));
