@@ -184,13 +184,14 @@ async fn serve(config: Config) -> Result<(), StartError> {
     Ok(())
 }
 
-/// Tells on standard output where the hub listens; scripts wait for this line.
-#[expect(clippy::print_stdout, reason = "the one line that a start is waited for by")]
+/// Tells on standard output where the hub listens; scripts wait for the last line.
+#[expect(clippy::print_stdout, reason = "people and scripts wait for a start by these lines")]
 fn announce(address: SocketAddr) {
-    println!("opshub {} listening on http://{address}", env!("CARGO_PKG_VERSION"));
+    println!("opshub {}", env!("CARGO_PKG_VERSION"));
     println!("  dashboard  http://{address}/dashboard");
     println!("  API        http://{address}/docs");
     println!("  live       ws://{address}/ws");
+    println!("listening on http://{address}");
 }
 
 fn clock() -> Timestamp {

@@ -1,8 +1,8 @@
 //! From the bytes of a connection to whole messages, under bounds (RFC 6455).
 //!
 //! The codec of actix-http checks opcodes, masks and the order of fragments, but it collects a whole
-//! declared frame before it compares sizes. [`Incoming`] therefore reads each header first, and
-//! [`Assembler`] joins fragments under the same bound.
+//! declared frame before it compares sizes. [`Incoming`] therefore looks at each declared length as soon
+//! as it is there, and [`Assembler`] joins fragments under the same bound.
 
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
@@ -60,13 +60,15 @@ where
     /// Takes the next message that has arrived completely.
     fn decode(&mut self) -> Result<Option<Received>, Close> {
         loop {
-            if declared_len(&self.buffer).is_some_and(|len| len > self.max_bytes as u64) {
-                return Err(too_big(self.max_bytes));
-            }
             if close_reason(&self.buffer).is_some_and(|reason| std::str::from_utf8(&reason).is_err()) {
                 return Err(Close::new(CloseCode::NotUtf8));
             }
-            let Some(frame) = self.codec.decode(&mut self.buffer).map_err(|error| violation(&error))? else {
+            let decoded = self.codec.decode(&mut self.buffer);
+            let Some(frame) = decoded.map_err(|error| violation(&error, self.max_bytes))? else {
+                // The codec has judged the rest of the header; the length it would wait for, it has not.
+                if declared_len(&self.buffer).is_some_and(|len| len > self.max_bytes as u64) {
+                    return Err(too_big(self.max_bytes));
+                }
                 if self.buffer.is_empty() {
                     // An idle connection keeps no buffer.
                     self.buffer = BytesMut::new();
@@ -123,10 +125,14 @@ fn declared_len(buffer: &[u8]) -> Option<u64> {
 /// that is no text (1007) and for a code that is none (1002).
 fn close_reason(buffer: &[u8]) -> Option<Vec<u8>> {
     const CLOSE: u8 = 0x88;
+    const CONTROL_MAX_BYTES: usize = 125;
     if *buffer.first()? != CLOSE {
         return None;
     }
     let len = usize::from(buffer.get(1)? & 0x7F);
+    if len > CONTROL_MAX_BYTES {
+        return None;
+    }
     let mask = buffer.get(2..6)?;
     let payload = buffer.get(6..6 + len)?;
     Some(payload.iter().zip(mask.iter().cycle()).map(|(byte, mask)| byte ^ mask).skip(2).collect())
@@ -137,9 +143,9 @@ fn too_big(max_bytes: usize) -> Close {
 }
 
 /// The close code for what the codec refuses.
-fn violation(error: &ProtocolError) -> Close {
+fn violation(error: &ProtocolError, max_bytes: usize) -> Close {
     match error {
-        ProtocolError::Overflow => Close::new(CloseCode::TooBig),
+        ProtocolError::Overflow => too_big(max_bytes),
         ProtocolError::Io(io) if io.kind() == std::io::ErrorKind::Other => Close::new(CloseCode::NotUtf8),
         other => Close::because(CloseCode::ProtocolError, other.to_string()),
     }
@@ -269,6 +275,11 @@ mod tests {
         header.extend_from_slice(&(8u64 << 30).to_be_bytes());
         assert_eq!(code(&header, 1_000), 1009);
         assert_eq!(code(&[0x81, 0x80 | 126, 0x10, 0x00], 1_000), 1009);
+        // What else is wrong with a header comes first, however it arrives.
+        let unmasked = [0x01, 127, 0, 0, 0, 0, 0, 0, 1, 0];
+        assert!((1..=10).all(|piece| {
+            received(&unmasked, piece, 64)[0].as_ref().is_err_and(|close| close.code.code() == 1002)
+        }));
     }
 
     #[test]
