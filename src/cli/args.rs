@@ -238,7 +238,7 @@ pub enum StateAction {
         /// Only the part at this JSON pointer (RFC 6901)
         #[arg(long, value_name = "POINTER")]
         path: Option<String>,
-        /// Print {seq, epoch, state}; "<epoch>-<seq>" is the tag for `state patch --if-match`
+        /// Print {seq, epoch, state}; `"<epoch>-<seq>"` is the tag for `state patch --if-match`
         #[arg(long, conflicts_with = "path")]
         full: bool,
     },
@@ -252,7 +252,7 @@ pub enum StateAction {
         /// The file is a JSON Patch: a list of operations
         #[arg(long)]
         json_patch: bool,
-        /// Only if nothing changed since this tag, "<epoch>-<seq>"
+        /// Only if nothing changed since this tag, `"<epoch>-<seq>"`
         #[arg(long, value_name = "TAG")]
         if_match: Option<String>,
         /// Name this change, so that repeating the invocation does nothing twice [default: a new one]

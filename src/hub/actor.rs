@@ -10,7 +10,7 @@ use crate::domain::{
     self, Change, CollectionId, Command, CommandOutcome, Context as DecideContext, Error, Limits, Seq, State,
     Timestamp,
 };
-use crate::store::{Db, IdempotencyKey, Readers, Recovered};
+use crate::store::{Db, IdempotencyKey, Inbox, Readers, Recovered};
 use crate::telemetry::metrics::Metrics;
 
 use super::announce::FanoutLink;
@@ -92,10 +92,12 @@ pub struct Hub {
     pub(super) committed: Head,
     /// What will be, when everything that is under way is on disk.
     pub(super) pending: Head,
-    /// What waits for the batch under way.
+    /// What was decided and is not on disk yet, in order.
     pub(super) gathering: VecDeque<Entry>,
-    /// The batch on its way to the disk.
-    pub(super) in_flight: Option<VecDeque<Entry>>,
+    /// The records of it that the store has not taken yet.
+    pub(super) inbox: Arc<Inbox>,
+    /// Whether a batch is on its way to the disk.
+    pub(super) in_flight: bool,
     /// Changes that go to the disk one by one, since one of them broke a batch.
     pub(super) one_by_one: VecDeque<(Proposal, Reply)>,
     /// Requests with an idempotency key that are under way, and the duplicates that wait with them.
@@ -139,7 +141,8 @@ impl Hub {
             committed: head.clone(),
             pending: head,
             gathering: VecDeque::new(),
-            in_flight: None,
+            inbox: Arc::default(),
+            in_flight: false,
             one_by_one: VecDeque::new(),
             keyed: HashMap::new(),
             fanouts: Vec::new(),
@@ -174,7 +177,7 @@ impl Hub {
         let staged = match decision.event {
             None => None,
             Some(event) => {
-                let staged = Staged::new(
+                let (staged, record) = Staged::new(
                     proposal,
                     &decision.outcome,
                     event,
@@ -182,6 +185,7 @@ impl Hub {
                     now,
                     &self.settings.limits,
                 )?;
+                self.inbox.push(record);
                 self.pending = staged.head.clone();
                 Some(staged)
             }

@@ -2,17 +2,12 @@
 
 use std::sync::Arc;
 
-use crate::domain::{Error, Event, Limits, Outcome, Seq, Timestamp};
+use crate::domain::{Error, Event, EventKind, Limits, Outcome, Seq, Timestamp};
 use crate::protocol::{EventFrame, Frame};
 use crate::store::{Meta, Record, StoredAnswer};
 
 use super::actor::Head;
 use super::handle::{Accepted, Proposal, Reply};
-
-/// Changes that one transaction takes at most.
-pub(super) const BATCH_MAX_CHANGES: usize = 1_024;
-/// Bytes of frames that one transaction takes at most, unless a single frame is larger.
-pub(super) const BATCH_MAX_BYTES: usize = 4 * 1024 * 1024;
 
 /// A proposal that was decided, and who waits for it.
 #[derive(Debug)]
@@ -38,16 +33,17 @@ impl Entry {
     }
 }
 
-/// One change, numbered and encoded.
+/// One change, numbered and encoded; its record is in the store's inbox.
 #[derive(Debug)]
 pub(super) struct Staged {
-    pub(super) record: Record,
+    pub(super) kind: EventKind,
     pub(super) frame: Arc<Frame>,
     pub(super) head: Head,
 }
 
 impl Staged {
-    /// Gives `event` the next number after `before` and encodes it, once and for all readers.
+    /// Gives `event` the next number after `before` and encodes it, once and for all readers; the
+    /// record is what the store gets.
     ///
     /// # Errors
     /// `limit_exceeded` where the frame is larger than one change may be.
@@ -58,7 +54,7 @@ impl Staged {
         before: &Head,
         at: Timestamp,
         limits: &Limits,
-    ) -> Result<Staged, Error> {
+    ) -> Result<(Staged, Record), Error> {
         let seq = before.seq.next();
         let patch = (!event.patch.is_empty()).then_some(&event.patch);
         let has_patch = patch.is_some();
@@ -82,8 +78,17 @@ impl Staged {
         let frame = Arc::new(Frame::committed(seq, has_patch, &text));
         let state_seq = if has_patch { seq } else { before.state_seq };
         let head = Head { state: event.next, seq, state_seq, at };
-        let actor = proposal.actor.clone();
-        let record = Record { seq, at, kind: event.kind, actor, action, target, meta, frame: text };
-        Ok(Staged { record, frame, head })
+        let record = Record {
+            seq,
+            at,
+            kind: event.kind,
+            actor: proposal.actor.clone(),
+            action,
+            target,
+            meta,
+            frame: frame.clone(),
+            request_id: proposal.request_id.clone(),
+        };
+        Ok((Staged { kind: event.kind, frame, head }, record))
     }
 }

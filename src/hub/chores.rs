@@ -9,7 +9,7 @@ use tokio::sync::oneshot;
 use crate::domain::{Change, Timestamp};
 use crate::protocol::server::{DatabaseStatus, Heartbeat, Presence};
 use crate::protocol::{Health, HealthStatus, ServerMessage, Topic};
-use crate::store::{Probe, Prune, SaveSnapshot, Snapshot, TryWrite};
+use crate::store::{Checkpoint, Probe, Prune, SaveSnapshot, Snapshot, TryWrite};
 
 use super::actor::{Hub, Storage};
 use super::handle::{HubHandle, Proposal};
@@ -44,6 +44,7 @@ pub(super) struct Chores {
     pub(super) health_due: bool,
     trial_under_way: bool,
     prune_under_way: bool,
+    snapshot_under_way: bool,
     timeout_under_way: bool,
 }
 
@@ -164,7 +165,10 @@ impl Hub {
                     "{} changes that could not be acknowledged are stored, and shown now",
                     unresolved.len()
                 );
-                hub.show(&unresolved.iter().collect::<Vec<_>>());
+                let frames = unresolved.iter().map(|staged| (staged.frame.clone(), staged.kind)).collect();
+                if let Some(last) = unresolved.last() {
+                    hub.show(last.head.clone(), frames);
+                }
             }
             hub.pending = hub.committed.clone();
             hub.live.set_storage_ok(true);
@@ -233,33 +237,58 @@ impl Hub {
         ctx.spawn(pruned);
     }
 
+    /// Stores a snapshot after every so many events; it goes behind the batch that comes next.
+    pub(super) fn snapshot_if_due(&mut self, ctx: &mut Context<Self>) {
+        if self.events_since_snapshot < self.settings.snapshot_every || self.chores.snapshot_under_way {
+            return;
+        }
+        self.chores.snapshot_under_way = true;
+        self.events_since_snapshot = 0;
+        let saved = self.db.send(SaveSnapshot(self.snapshot())).into_actor(self).map(|saved, hub, _| {
+            hub.chores.snapshot_under_way = false;
+            match saved {
+                Ok(Ok(())) => {}
+                Ok(Err(error)) => {
+                    log::warn!("a snapshot could not be stored, the log has everything: {error}")
+                }
+                Err(gone) => log::error!("the database actor is gone: {gone}"),
+            }
+        });
+        ctx.spawn(saved);
+    }
+
+    fn snapshot(&self) -> Snapshot {
+        let head = &self.committed;
+        Snapshot {
+            seq: head.seq,
+            state_seq: head.state_seq,
+            at: head.at,
+            document: head.state.document.to_json(),
+        }
+    }
+
     /// Ends the drain when nothing is under way any more.
     pub(super) fn finish_drain(&mut self, ctx: &mut Context<Self>) {
-        let idle = self.in_flight.is_none() && self.gathering.is_empty() && self.one_by_one.is_empty();
+        let idle = !self.in_flight && self.gathering.is_empty() && self.one_by_one.is_empty();
         if !idle || !self.keyed.is_empty() {
             return;
         }
         let Some(done) = self.draining.take() else { return };
-        let head = &self.committed;
-        let snapshot = Snapshot {
-            seq: head.seq,
-            state_seq: head.state_seq,
-            at: head.at,
-            chain: None,
-            document: head.state.document.to_json(),
+        let (db, snapshot, seq) = (self.db.clone(), self.snapshot(), self.committed.seq);
+        let saved = async move {
+            db.send(SaveSnapshot(snapshot)).await??;
+            db.send(Checkpoint).await??;
+            Ok::<(), Box<dyn std::error::Error>>(())
         };
-        let seq = head.seq;
-        let saved = self.db.send(SaveSnapshot(snapshot)).into_actor(self).map(move |saved, _, _| {
+        ctx.spawn(saved.into_actor(self).map(move |saved, _, _| {
             match saved {
-                Ok(Ok(())) => log::info!("everything through {seq} is stored"),
-                Ok(Err(error)) => {
-                    log::warn!("the snapshot at the end could not be stored, the log has everything: {error}")
+                Ok(()) => log::info!("everything through {seq} is stored"),
+                Err(error) => {
+                    log::warn!("the last snapshot could not be stored, the log has everything: {error}")
                 }
-                Err(gone) => log::error!("the database actor is gone: {gone}"),
             }
             // Whoever asked may have given up waiting.
             let _ = done.send(());
-        });
-        ctx.spawn(saved);
+        }));
     }
 }

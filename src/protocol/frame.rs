@@ -83,6 +83,11 @@ impl Frame {
         self.wire.slice(self.header_len..)
     }
 
+    /// The text alone, borrowed.
+    pub fn as_str(&self) -> &str {
+        std::str::from_utf8(&self.wire[self.header_len..]).expect("frames are made from text")
+    }
+
     /// How many bytes a WebSocket sends for it.
     pub fn wire_len(&self) -> usize {
         self.wire.len()

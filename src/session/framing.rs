@@ -2,7 +2,7 @@
 //!
 //! The codec of actix-http checks opcodes, masks and the order of fragments, but it collects a whole
 //! declared frame before it compares sizes. [`Incoming`] therefore looks at each declared length as soon
-//! as it is there, and [`Assembler`] joins fragments under the same bound.
+//! as it is there, and the `Assembler` joins fragments under the same bound.
 
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};

@@ -42,6 +42,12 @@ impl Chain {
     }
 }
 
+impl From<Chain> for Vec<u8> {
+    fn from(chain: Chain) -> Self {
+        chain.0.to_vec()
+    }
+}
+
 impl fmt::Debug for Chain {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.0[..4].iter().try_for_each(|byte| write!(f, "{byte:02x}"))?;

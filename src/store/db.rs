@@ -1,6 +1,7 @@
 //! The DB actor: the only writer, on a thread of its own.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
 
 use actix::prelude::*;
 use diesel::prelude::*;
@@ -10,14 +11,19 @@ use crate::domain::{Seq, Timestamp};
 
 use super::chain::Chain;
 use super::error::StoreError;
-use super::event_log;
+use super::event_log::{self, BatchLimit};
+use super::inbox::Inbox;
 use super::open::{StoreOptions, connect, set_busy_timeout};
 use super::prune::{self, Pruned};
-use super::rows::{Record, Snapshot};
+use super::rows::Snapshot;
 use super::schema::probe;
 
 /// How long a look at the database's health waits for another program's lock, in milliseconds.
 const PROBE_BUSY_MS: u64 = 500;
+/// Changes that one transaction takes at most.
+const BATCH_MAX_CHANGES: usize = 1_024;
+/// Bytes of frames that one transaction takes at most, and one frame more.
+const BATCH_MAX_BYTES: usize = 4 * 1024 * 1024;
 /// What a trial write stores: more than any batch of usual changes needs.
 const TRIAL_WRITE_BYTES: usize = 256 * 1024;
 
@@ -64,57 +70,58 @@ impl Actor for Db {
     type Context = SyncContext<Self>;
 }
 
-/// Stores a batch in one transaction.
+/// Stores what has gathered in one transaction.
 #[derive(Message)]
 #[rtype(result = "Appended")]
 pub struct Append {
     /// Where the log must end before.
     pub expected_last: Seq,
-    /// The changes, in order, without a gap; never empty.
-    pub records: Vec<Record>,
-    /// The document after the last of them, where one is due.
-    pub snapshot: Option<Snapshot>,
-    /// The requests that the batch answers, for the log.
-    pub request_ids: Vec<String>,
+    /// The changes, in order, without a gap.
+    pub inbox: Arc<Inbox>,
 }
 
-/// What became of a batch.
+/// What became of a batch: everything that was taken from the inbox, through the change that is named.
 #[derive(Debug, MessageResponse)]
 pub enum Appended {
     /// It is on disk.
-    Done,
+    Done {
+        /// The last change of the batch.
+        through: Seq,
+    },
     /// It is not on disk, and nothing of it ever will be.
     Failed(StoreError),
     /// Nobody can tell: the log could not be read back. [`TryWrite`] tells later.
-    Unknown(StoreError),
+    Unknown {
+        /// The last change of the batch.
+        through: Seq,
+        /// What went wrong.
+        error: StoreError,
+    },
 }
 
 impl Handler<Append> for Db {
     type Result = Appended;
 
-    fn handle(&mut self, batch: Append, _: &mut Self::Context) -> Appended {
-        let last = batch.expected_last.get() + batch.records.len() as u64;
+    fn handle(&mut self, Append { expected_last, inbox }: Append, _: &mut Self::Context) -> Appended {
+        let mut taken = Vec::new();
+        let limit = BatchLimit { changes: BATCH_MAX_CHANGES, bytes: BATCH_MAX_BYTES };
         let appended = self.job("append", |db| {
-            event_log::append(
-                &mut db.conn,
-                batch.expected_last,
-                db.chain,
-                &batch.records,
-                batch.snapshot.as_ref(),
-            )
+            event_log::append(&mut db.conn, expected_last, db.chain, &inbox, limit, &mut taken)
         });
+        let through = taken.last().map_or(expected_last, |record| record.seq);
+        let request_ids = || taken.iter().map(|record| record.request_id.as_str()).collect::<Vec<_>>();
         match appended {
             Ok(chain) => {
                 self.chain = chain;
-                log::debug!(request_ids:? = batch.request_ids; "stored events through {last}");
-                Appended::Done
+                log::debug!(request_ids:? = request_ids(); "stored events through {through}");
+                Appended::Done { through }
             }
             Err(error @ (StoreError::Constraint { .. } | StoreError::Conflict { .. })) => {
                 Appended::Failed(error)
             }
             Err(error) => {
-                log::error!(request_ids:? = batch.request_ids; "could not store events through {last}: {error}");
-                self.read_back(batch.expected_last, Seq::new(last), error)
+                log::error!(request_ids:? = request_ids(); "could not store events through {through}: {error}");
+                self.read_back(expected_last, through, error)
             }
         }
     }
@@ -122,7 +129,7 @@ impl Handler<Append> for Db {
 
 impl Db {
     /// A failed commit may have become durable all the same: only the log itself knows.
-    fn read_back(&mut self, before: Seq, after: Seq, error: StoreError) -> Appended {
+    fn read_back(&mut self, before: Seq, through: Seq, error: StoreError) -> Appended {
         let newest = self.job("read back", |db| {
             db.reconnect()?;
             let newest = event_log::newest_seq(&mut db.conn)?;
@@ -130,14 +137,15 @@ impl Db {
             Ok(newest)
         });
         match newest {
-            Ok(newest) if newest == after => Appended::Done,
+            // Before anything was taken there is nothing that could be durable.
             Ok(newest) if newest == before => Appended::Failed(error),
+            Ok(newest) if newest == through => Appended::Done { through },
             Ok(newest) => {
                 Appended::Failed(StoreError::Conflict { expected: before.get(), found: newest.get() })
             }
             Err(unreadable) => {
                 log::error!("could not read the log back: {unreadable}");
-                Appended::Unknown(error)
+                Appended::Unknown { through, error }
             }
         }
     }
@@ -185,7 +193,7 @@ impl Handler<TryWrite> for Db {
     }
 }
 
-/// Stores a snapshot of the newest committed state and empties the WAL into the database file.
+/// Stores a snapshot of a committed state.
 #[derive(Message)]
 #[rtype(result = "Result<(), StoreError>")]
 pub struct SaveSnapshot(pub Snapshot);
@@ -195,18 +203,30 @@ impl Handler<SaveSnapshot> for Db {
 
     fn handle(&mut self, SaveSnapshot(snapshot): SaveSnapshot, _: &mut Self::Context) -> Self::Result {
         self.job("snapshot", |db| {
-            let chain = db.chain;
-            let saved = db.conn.immediate_transaction(|conn| {
-                let newest = event_log::newest_seq(conn)?;
-                if newest != snapshot.seq {
-                    let (expected, found) = (snapshot.seq.get(), newest.get());
-                    return Err(StoreError::Conflict { expected, found });
+            db.conn.immediate_transaction(|conn| {
+                let link = event_log::chain_of(conn, snapshot.seq)?;
+                match link {
+                    Some(link) => Ok(event_log::insert_snapshot(conn, &snapshot, link)?),
+                    // The change is older than what is kept, or there is none: so is its snapshot.
+                    None => Ok(()),
                 }
-                Ok(event_log::insert_snapshot(conn, &snapshot, chain)?)
-            });
-            // A hub that has stopped leaves everything in the one file that people copy.
+            })
+        })
+    }
+}
+
+/// Moves everything from the WAL into the one file that people copy.
+#[derive(Message)]
+#[rtype(result = "Result<(), StoreError>")]
+pub struct Checkpoint;
+
+impl Handler<Checkpoint> for Db {
+    type Result = Result<(), StoreError>;
+
+    fn handle(&mut self, _: Checkpoint, _: &mut Self::Context) -> Self::Result {
+        self.job("checkpoint", |db| {
             diesel::sql_query("PRAGMA wal_checkpoint(TRUNCATE)").execute(&mut db.conn)?;
-            saved
+            Ok(())
         })
     }
 }

@@ -7,13 +7,25 @@ use crate::domain::{CollectionStep, EventKind, Seq};
 
 use super::chain::{CHAIN_ROOT, Chain};
 use super::error::StoreError;
+use super::inbox::Inbox;
 use super::rows::{
-    AuditRow, CollectionRow, EventRow, IdempotencyKey, IdempotencyRow, Record, Snapshot, SnapshotRow,
-    StoredAnswer, to_i64, to_seq,
+    AuditRow, CollectionRow, EventRow, IdempotencyKey, IdempotencyRow, NewEventRow, Record, Snapshot,
+    SnapshotRow, StoredAnswer, to_i64, to_seq,
 };
 use super::schema::{audit, collections, events, idempotency, snapshots};
 
-/// Stores `records` with their projections in one transaction: all of them or none.
+/// Rows that go in one statement: most of what a statement costs is the statement.
+const CHUNK_ROWS: usize = 16;
+
+/// What one transaction takes at most, unless a single change is larger.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct BatchLimit {
+    pub(super) changes: usize,
+    pub(super) bytes: usize,
+}
+
+/// Stores what is in `inbox`, and what comes while it is at it, with its projections in one
+/// transaction: all of it or none. What was taken is in `taken` either way.
 ///
 /// `chain` is the link of the row before; the link of the last row is returned.
 ///
@@ -24,39 +36,63 @@ pub(super) fn append(
     conn: &mut SqliteConnection,
     expected_last: Seq,
     chain: Chain,
-    records: &[Record],
-    snapshot: Option<&Snapshot>,
+    inbox: &Inbox,
+    limit: BatchLimit,
+    taken: &mut Vec<Record>,
 ) -> Result<Chain, StoreError> {
     conn.immediate_transaction(|conn| {
         let found = newest_seq(conn)?;
         if found != expected_last {
             return Err(StoreError::Conflict { expected: expected_last.get(), found: found.get() });
         }
-        let mut link = chain;
-        for record in records {
-            let (row, next) = EventRow::new(record, link);
-            diesel::insert_into(events::table).values(&row).execute(conn)?;
-            project(conn, record)?;
-            link = next;
+        let (mut link, mut bytes) = (chain, 0);
+        loop {
+            let begin = taken.len();
+            while taken.len() < limit.changes.min(begin + CHUNK_ROWS) && bytes < limit.bytes {
+                let Some(record) = inbox.pop() else { break };
+                bytes += record.frame.wire_len();
+                taken.push(record);
+            }
+            if taken.len() == begin {
+                return Ok(link);
+            }
+            link = insert(conn, &taken[begin..], link)?;
         }
-        if let Some(snapshot) = snapshot {
-            insert_snapshot(conn, snapshot, link)?;
-        }
-        Ok(link)
     })
 }
 
-/// Writes what derives from `record`.
+/// Writes rows and what derives from them.
+fn insert(conn: &mut SqliteConnection, records: &[Record], before: Chain) -> QueryResult<Chain> {
+    let mut link = before;
+    let rows: Vec<NewEventRow> = records
+        .iter()
+        .map(|record| {
+            let row = NewEventRow::new(record, link);
+            link = row.link;
+            row
+        })
+        .collect();
+    let audit_rows: Vec<AuditRow> = records.iter().map(AuditRow::new).collect();
+    // A full chunk goes in one statement that stays prepared, since its size is part of its type.
+    match <[NewEventRow; CHUNK_ROWS]>::try_from(rows) {
+        Ok(chunk) => diesel::insert_into(events::table).values(chunk).execute(conn).map(drop)?,
+        Err(rows) => rows
+            .into_iter()
+            .try_for_each(|row| diesel::insert_into(events::table).values(row).execute(conn).map(drop))?,
+    }
+    match <[AuditRow; CHUNK_ROWS]>::try_from(audit_rows) {
+        Ok(chunk) => diesel::insert_into(audit::table).values(chunk).execute(conn).map(drop)?,
+        Err(rows) => rows
+            .into_iter()
+            .try_for_each(|row| diesel::insert_into(audit::table).values(row).execute(conn).map(drop))?,
+    }
+    records.iter().try_for_each(|record| project(conn, record))?;
+    Ok(link)
+}
+
+/// Writes what few rows have: the answer to a key, the begin or end of a collection.
 fn project(conn: &mut SqliteConnection, record: &Record) -> QueryResult<()> {
     let (seq, at_ms) = (to_i64(record.seq), record.at.millis());
-    let row = AuditRow {
-        actor: &record.actor,
-        seq,
-        at_ms,
-        action: &record.action,
-        target: record.target.as_deref(),
-    };
-    diesel::insert_into(audit::table).values(row).execute(conn)?;
     if let Some(stored) = &record.meta.idempotency {
         let IdempotencyKey { principal, scope, key } = &stored.key;
         let answer = serde_json::to_string(&stored.outcome).expect("an outcome is plain data");
@@ -93,7 +129,7 @@ pub(super) fn insert_snapshot(
         seq: to_i64(snapshot.seq),
         state_seq: to_i64(snapshot.state_seq),
         at_ms: snapshot.at.millis(),
-        chain: snapshot.chain.unwrap_or(link).as_bytes().to_vec(),
+        chain: link.as_bytes().to_vec(),
         document: snapshot.document.clone(),
     };
     diesel::insert_or_ignore_into(snapshots::table).values(row).execute(conn)?;
@@ -102,17 +138,24 @@ pub(super) fn insert_snapshot(
 
 /// The number of the newest change; a log whose events were all pruned ends at its newest snapshot.
 pub(super) fn newest_seq(conn: &mut SqliteConnection) -> QueryResult<Seq> {
-    let event: Option<i64> = events::table.select(diesel::dsl::max(events::seq)).first(conn)?;
+    let event: Option<i64> = events::table.select(diesel::dsl::max(events::seq)).get_result(conn)?;
     let newest = match event {
         Some(seq) => Some(seq),
-        None => snapshots::table.select(diesel::dsl::max(snapshots::seq)).first(conn)?,
+        None => snapshots::table.select(diesel::dsl::max(snapshots::seq)).get_result(conn)?,
     };
     Ok(to_seq(newest.unwrap_or_default()))
 }
 
+/// The link of change `seq`, if it is kept.
+pub(super) fn chain_of(conn: &mut SqliteConnection, seq: Seq) -> Result<Option<Chain>, StoreError> {
+    let bytes: Option<Vec<u8>> =
+        events::table.find(to_i64(seq)).select(events::chain).get_result(conn).optional()?;
+    Ok(bytes.as_deref().and_then(Chain::from_bytes))
+}
+
 /// The oldest change that is kept, or the one to come where none is.
 pub(super) fn first_seq(conn: &mut SqliteConnection) -> QueryResult<Seq> {
-    let first: Option<i64> = events::table.select(diesel::dsl::min(events::seq)).first(conn)?;
+    let first: Option<i64> = events::table.select(diesel::dsl::min(events::seq)).get_result(conn)?;
     match first {
         Some(seq) => Ok(to_seq(seq)),
         None => Ok(newest_seq(conn)?.next()),

@@ -1,10 +1,12 @@
 //! What the hub hands to the store, and the rows it becomes.
 
+use std::sync::Arc;
+
 use diesel::prelude::*;
 use serde::{Deserialize, Serialize};
 
 use crate::domain::{CollectionStep, EventKind, Outcome, Seq, Timestamp};
-use crate::protocol::EventFrame;
+use crate::protocol::{EventFrame, Frame};
 
 use super::chain::Chain;
 use super::error::StoreError;
@@ -28,7 +30,9 @@ pub struct Record {
     /// What belongs to the change and is shown to nobody.
     pub meta: Meta,
     /// The change in the bytes that every reader gets.
-    pub frame: String,
+    pub frame: Arc<Frame>,
+    /// The request that it came with, for the log.
+    pub request_id: String,
 }
 
 /// The private part of a row; empty parts are not stored.
@@ -84,15 +88,13 @@ pub struct Snapshot {
     pub state_seq: Seq,
     /// When the change was made.
     pub at: Timestamp,
-    /// The chain value of the change's row; none: the one that the log holds for it.
-    pub chain: Option<Chain>,
     /// The document in its one serialization.
     pub document: String,
 }
 
 /// One committed change as it stands in the log; `at_ms` is Unix time in milliseconds.
-#[derive(Debug, Clone, PartialEq, Queryable, Selectable, Insertable)]
-#[diesel(table_name = events, check_for_backend(diesel::sqlite::Sqlite), treat_none_as_default_value = false)]
+#[derive(Debug, Clone, PartialEq, Queryable, Selectable)]
+#[diesel(table_name = events, check_for_backend(diesel::sqlite::Sqlite))]
 pub(super) struct EventRow {
     pub(super) seq: i64,
     pub(super) at_ms: i64,
@@ -102,22 +104,30 @@ pub(super) struct EventRow {
     pub(super) frame: String,
 }
 
-impl EventRow {
-    /// The row for `record`, linked to the row before.
-    pub(super) fn new(record: &Record, before: Chain) -> (EventRow, Chain) {
-        let meta = record.meta.to_text();
-        let chain = before.next(record.seq, record.at, record.kind.as_str(), meta.as_deref(), &record.frame);
-        let row = EventRow {
-            seq: to_i64(record.seq),
-            at_ms: record.at.millis(),
-            kind: record.kind.as_str().to_owned(),
-            meta,
-            chain: chain.as_bytes().to_vec(),
-            frame: record.frame.clone(),
-        };
-        (row, chain)
-    }
+/// A row on its way in; it owns its parts, since only such a statement stays prepared.
+#[derive(Insertable)]
+#[diesel(table_name = events, treat_none_as_default_value = false)]
+pub(super) struct NewEventRow {
+    pub(super) seq: i64,
+    pub(super) at_ms: i64,
+    pub(super) kind: &'static str,
+    pub(super) meta: Option<String>,
+    #[diesel(column_name = chain, serialize_as = Vec<u8>)]
+    pub(super) link: Chain,
+    pub(super) frame: String,
+}
 
+impl NewEventRow {
+    /// The row for `record`, linked to the row before.
+    pub(super) fn new(record: &Record, before: Chain) -> NewEventRow {
+        let (kind, meta, frame) = (record.kind.as_str(), record.meta.to_text(), record.frame.as_str());
+        let link = before.next(record.seq, record.at, kind, meta.as_deref(), frame);
+        let (seq, at_ms) = (to_i64(record.seq), record.at.millis());
+        NewEventRow { seq, at_ms, kind, meta, link, frame: frame.to_owned() }
+    }
+}
+
+impl EventRow {
     /// The row's number.
     pub(super) fn seq(&self) -> Seq {
         to_seq(self.seq)
@@ -162,14 +172,26 @@ impl SnapshotRow {
 }
 
 #[derive(Insertable)]
-#[diesel(table_name = audit)]
-pub(super) struct AuditRow<'a> {
-    pub(super) actor: &'a str,
+#[diesel(table_name = audit, treat_none_as_default_value = false)]
+pub(super) struct AuditRow {
+    pub(super) actor: String,
     pub(super) seq: i64,
     pub(super) at_ms: i64,
-    pub(super) action: &'a str,
-    #[diesel(treat_none_as_default_value = false)]
-    pub(super) target: Option<&'a str>,
+    pub(super) action: String,
+    pub(super) target: Option<String>,
+}
+
+impl AuditRow {
+    /// Who did what in `record`.
+    pub(super) fn new(record: &Record) -> AuditRow {
+        AuditRow {
+            actor: record.actor.clone(),
+            seq: to_i64(record.seq),
+            at_ms: record.at.millis(),
+            action: record.action.clone(),
+            target: record.target.clone(),
+        }
+    }
 }
 
 #[derive(Insertable)]
