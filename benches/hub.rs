@@ -96,7 +96,7 @@ async fn hub_round(folder: &Path) -> f64 {
     let options = options(dir.path());
     let Opened { conn, lock, recovered } = open(&options).expect("a database can be made");
     let committed = Committed::new(Seq::ZERO, Seq::ZERO, clock(), recovered.state.document.clone());
-    let live = Arc::new(Live::new(recovered.epoch.clone(), committed, recovered.first_seq, 8 << 20));
+    let live = Arc::new(Live::new(recovered.epoch.clone(), committed, 8 << 20));
     let parts = HubParts {
         settings: HubSettings {
             limits: Limits::default(),
@@ -128,7 +128,8 @@ async fn hub_round(folder: &Path) -> f64 {
                 let update = serde_json::json!({ "progress": percent });
                 let change = Change::SetSystem(SystemUpdate::parse(update).expect("a valid value"));
                 let (actor, request_id) = ("writer".to_owned(), "bench".to_owned());
-                let proposal = Proposal { change, actor, request_id, idempotency: None, expectation: None };
+                let proposal =
+                    Proposal { change, actor, request_id, idempotency: None, expectation: None, bytes: 0 };
                 let accepted = hub.propose(proposal).await.expect("the disk takes it");
                 done += u64::from(accepted.committed);
             }

@@ -15,7 +15,7 @@ use socket2::SockRef;
 use crate::config::Config;
 use crate::domain::{Limits, Timestamp};
 use crate::fanout::{CloseAll, Fanout, Fanouts, Mirror};
-use crate::http::{AppState, Worker, check_origin, cors, observe, routes};
+use crate::http::{AppState, DatabaseProbe, Worker, check_origin, cors, observe, routes};
 use crate::hub::{Committed, Connections, Drain, Hub, HubHandle, HubParts, HubSettings, Live};
 use crate::session::SessionSettings;
 use crate::session::origin::Origins;
@@ -28,8 +28,8 @@ const SEND_BUFFER_BYTES: usize = 64 * 1024;
 const FILES_RESERVED: u64 = 128;
 /// Connections that wait to be accepted.
 const BACKLOG: u32 = 2_048;
-/// Connections of one worker: above the hub's own limit, which is told properly.
-const WORKER_CONNECTIONS: usize = 100_000;
+/// Sockets for plain requests, beside the connections that stay open.
+const REQUEST_SOCKETS: usize = 1_024;
 /// The latest time for clients to come back after a shutdown, in milliseconds.
 const RETRY_MS: u64 = 4_000;
 /// How often the actors are looked after.
@@ -86,7 +86,7 @@ pub fn run(config: Config) -> Result<(), StartError> {
 
 async fn serve(config: Config) -> Result<(), StartError> {
     let started = Instant::now();
-    let connections_max = raise_file_limit(config.limits.connections);
+    let (connections_max, sockets_max) = raise_file_limit(config.limits.connections);
     let options = store_options(&config)?;
     let opened = store::open(&options)?;
     let _lock = opened.lock;
@@ -105,7 +105,7 @@ async fn serve(config: Config) -> Result<(), StartError> {
         recovered.state.document.clone(),
     );
     let ring_bytes = config.session.ring_bytes;
-    let live = Arc::new(Live::new(recovered.epoch.clone(), committed, recovered.first_seq, ring_bytes));
+    let live = Arc::new(Live::new(recovered.epoch.clone(), committed, ring_bytes));
     let connections = Connections::new(connections_max);
     let db = Db::start(opened.conn, options.clone(), recovered.chain);
     let readers = Readers::start(options.path.clone())?;
@@ -129,13 +129,12 @@ async fn serve(config: Config) -> Result<(), StartError> {
         hub: hub.clone(),
         live: live.clone(),
         readers,
-        db: db.clone(),
+        probe: DatabaseProbe::new(db.clone()),
         connections: connections.clone(),
         fanouts: fanouts.clone(),
         metrics: metrics.clone(),
         origins: Origins::new(address, &config.server.cors_origins),
         session: session_settings(&config),
-        limits: limits(&config),
         outbox_bytes: config.session.outbox_bytes,
         message_bytes: config.limits.message_bytes,
         body_bytes: config.limits.body_bytes,
@@ -157,16 +156,14 @@ async fn serve(config: Config) -> Result<(), StartError> {
         }
     };
     let stall = Duration::from_millis(config.session.stall_ms);
-    let stop = Stop {
-        hub: hub.clone(),
-        connections,
-        fanouts,
-        limit: Duration::from_millis(config.server.shutdown_ms),
-    };
+    let watched =
+        Watched { hub: hub.clone(), db, fanouts: fanouts.clone(), connections: connections.clone() };
+    let stop = Stop { hub, connections, fanouts, limit: Duration::from_millis(config.server.shutdown_ms) };
     let server = HttpServer::new(factory)
         .workers(config.worker_count())
         .backlog(BACKLOG)
-        .max_connections(WORKER_CONNECTIONS)
+        // What is over waits in the backlog; the hub's own limit is told properly.
+        .max_connections(sockets_max.div_ceil(config.worker_count()))
         .tcp_nodelay(true)
         // Not a small value: after the close of a WebSocket the stack would linger for far longer.
         .client_disconnect_timeout(Duration::ZERO)
@@ -177,7 +174,7 @@ async fn serve(config: Config) -> Result<(), StartError> {
         .map_err(|cause| StartError::Bind { address: address.to_string(), cause })?
         .run();
     announce(address);
-    actix_rt::spawn(watch_actors(hub, db));
+    actix_rt::spawn(watched.watch());
     server.await.map_err(StartError::Serve)?;
     arbiter.stop();
     log::info!("stopped");
@@ -254,25 +251,28 @@ fn session_settings(config: &Config) -> SessionSettings {
     }
 }
 
-/// Raises the soft limit of open files to what `connections` need, as far as the hard limit allows;
-/// tells how many connections that leaves room for.
-fn raise_file_limit(connections: usize) -> usize {
-    let wanted = connections as u64 + FILES_RESERVED;
+/// Raises the soft limit of open files to what `connections` need, as far as the hard limit allows.
+///
+/// Tells how many connections may stay open, and how many sockets there may be with those of plain
+/// requests: the files of the store are out of their reach.
+fn raise_file_limit(connections: usize) -> (usize, usize) {
+    let wanted = (connections + REQUEST_SOCKETS) as u64 + FILES_RESERVED;
     let limit = match rlimit::increase_nofile_limit(wanted) {
-        Ok(limit) => limit,
+        Ok(limit) => limit.min(wanted),
         Err(error) => {
             log::warn!("the limit of open files is not known, connections stay at {connections}: {error}");
-            return connections;
+            wanted
         }
     };
-    if limit >= wanted {
-        return connections;
+    let sockets = usize::try_from(limit.saturating_sub(FILES_RESERVED)).unwrap_or(usize::MAX).max(2);
+    let room = connections.min(sockets.saturating_sub(REQUEST_SOCKETS.min(sockets / 2)));
+    if room < connections {
+        log::warn!(
+            "only {limit} files may be open: at most {room} connections are let in, not {connections}; \
+             raise `ulimit -n`"
+        );
     }
-    let room = usize::try_from(limit.saturating_sub(FILES_RESERVED)).unwrap_or(connections).max(1);
-    log::warn!(
-        "only {limit} files may be open: at most {room} connections are let in, not {connections}; raise `ulimit -n`"
-    );
-    room
+    (room, sockets)
 }
 
 /// Bounds what the kernel keeps for a connection, and ends one whose client takes nothing: a
@@ -297,13 +297,30 @@ fn set_user_timeout(_: &SockRef<'_>, _: Duration) -> std::io::Result<()> {
     Ok(())
 }
 
-/// Ends the process when an actor that nothing works without is gone: better no hub than one that
-/// hangs, and whoever runs it starts it again.
-async fn watch_actors(hub: HubHandle, db: Addr<Db>) {
-    loop {
-        tokio::time::sleep(WATCH_EVERY).await;
-        for (name, alive) in [("hub", hub.addr().connected()), ("database", db.connected())] {
-            if !alive {
+/// The actors that nothing works without.
+struct Watched {
+    hub: HubHandle,
+    db: Addr<Db>,
+    fanouts: Fanouts,
+    connections: Arc<Connections>,
+}
+
+impl Watched {
+    /// Ends the process when one of them is gone: better no hub than one that hangs, and whoever runs
+    /// it starts it again.
+    async fn watch(self) {
+        loop {
+            tokio::time::sleep(WATCH_EVERY).await;
+            if self.connections.is_closed() {
+                // The end has begun: they go, as they should.
+                return;
+            }
+            let alive = [
+                ("hub", self.hub.addr().connected()),
+                ("database", self.db.connected()),
+                ("fan-out", self.fanouts.all_alive()),
+            ];
+            if let Some((name, _)) = alive.into_iter().find(|(_, alive)| !alive) {
                 log::error!(
                     "the {name} actor is gone, the process ends; nothing that was acknowledged is lost"
                 );

@@ -281,6 +281,33 @@ async fn a_page_of_another_origin_may_not_change_anything() {
 }
 
 #[tokio::test]
+async fn no_spelling_of_a_path_and_no_image_of_a_page_starts_a_collection() {
+    let hub = TestHub::start().await;
+    let get = |path: &str| hub.request("GET", path);
+    for path in ["/api/trigger_collection", "/api/trigger%5Fcollection", "/api/%74rigger_collection"] {
+        hub.send(get(path).header("origin", EVIL)).await.refused(403, "origin_refused");
+        for site in ["cross-site", "same-site"] {
+            hub.send(get(path).header("sec-fetch-site", site)).await.refused(403, "origin_refused");
+        }
+        // A page whose name was made to point here is of the same origin, but not under our name.
+        let rebound = get(path).header("sec-fetch-site", "same-origin").header("host", "evil.example");
+        hub.send(rebound).await.refused(403, "origin_refused");
+    }
+    assert_eq!(hub.seq().await, 0);
+    hub.send(get("/api/trigger_collection").header("sec-fetch-site", "same-origin")).await.ok();
+    assert_eq!(hub.seq().await, 1);
+}
+
+#[tokio::test]
+async fn no_caller_makes_up_labels_of_metrics() {
+    let hub = TestHub::start().await;
+    hub.send(hub.request("FROBNICATE", "/api/state")).await.error(405);
+    let metrics = hub.get("/metrics").await;
+    assert!(!metrics.text.contains("FROBNICATE"));
+    assert!(metrics.text.contains("method=\"other\""), "{}", metrics.text);
+}
+
+#[tokio::test]
 async fn a_page_of_the_cors_list_may_ask_with_credentials() {
     let hub = TestHub::start().await;
     let origin = "http://localhost:3000";

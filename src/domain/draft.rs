@@ -27,15 +27,22 @@ const DRAFT_MAX_DEPTH: usize = 128;
 /// How often a patch may move or copy as much as a document holds; `copy` alone doubles each time.
 const COPIED_DOCUMENTS: usize = 8;
 
+/// Operations of one patch; more than that many are better told as a merge patch.
+const OPS_MAX: usize = 5_000;
+
 /// Reads the operations of a patch.
 ///
 /// # Errors
-/// `invalid_patch` naming the first bad operation, counted from 0.
+/// `invalid_patch` naming the first bad operation, counted from 0; `limit_exceeded` for too many.
 pub(super) fn parse(patch: &Value) -> Result<Vec<PatchOperation>, Error> {
     let Value::Array(ops) = patch else {
         let message = format!("a json patch must be an array of operations, got {}", json::show(patch));
         return Err(Error::InvalidPatch { message });
     };
+    if ops.len() > OPS_MAX {
+        let message = format!("a json patch must not have more than {OPS_MAX} operations, got {}", ops.len());
+        return Err(Error::LimitExceeded { message });
+    }
     let read = |(index, op): (usize, &Value)| {
         let mut op = op.clone();
         if let Some(value) = op.get_mut("value") {

@@ -37,7 +37,7 @@ impl Seq {
     /// Returns the number after this one.
     #[must_use]
     pub const fn next(self) -> Self {
-        Seq(self.0 + 1)
+        Seq(self.0.saturating_add(1))
     }
 }
 

@@ -19,12 +19,19 @@ use super::system::System;
 /// Up to this many new ids are each looked for in their list; more of them by one set of all ids.
 const IDS_LOOKED_UP: usize = 32;
 
+/// Up to this many operations go this way: each one writes its item anew, which many operations on one
+/// large item would pay for many times.
+const OPS_MAX: usize = 16;
+
 /// Applies the operations; nothing where this way cannot hold what is in between, or would fail.
 pub(super) fn patch(
     document: &Document,
     ops: &[PatchOperation],
     guard: &mut Guard,
 ) -> Option<Result<Document, Error>> {
+    if ops.len() > OPS_MAX {
+        return None;
+    }
     let mut draft =
         Quick { document: document.clone(), sections: Map::new(), loaded: Vec::new(), touched: Vec::new() };
     for (index, op) in ops.iter().enumerate() {

@@ -12,7 +12,7 @@ use crate::hub::{AddFanout, HubHandle, Wake};
 use crate::telemetry::metrics::Metrics;
 
 use super::mirror::Mirror;
-use super::subscriber::ConnectionReport;
+use super::report::ConnectionReport;
 
 /// Connections from which on a wave of writes takes longer than [`GATHER`].
 const CROWD: usize = 200;
@@ -113,8 +113,8 @@ impl Handler<CloseAll> for Fanout {
     }
 }
 
-/// A time between half of `retry_ms` and all of it.
-fn spread(retry_ms: u64) -> u64 {
+/// A time between half of `retry_ms` and all of it, so that not all come back at once.
+pub fn spread(retry_ms: u64) -> u64 {
     let half = (retry_ms / 2).max(1);
     half + u64::from(uuid::Uuid::new_v4().as_fields().0) % half
 }
@@ -127,6 +127,11 @@ impl Fanouts {
     /// Adds a worker.
     pub fn add(&self, fanout: Addr<Fanout>) {
         self.0.lock().expect("nothing panics while it holds this lock").push(fanout);
+    }
+
+    /// Whether every worker is there.
+    pub fn all_alive(&self) -> bool {
+        self.all().iter().all(Addr::connected)
     }
 
     fn all(&self) -> Vec<Addr<Fanout>> {

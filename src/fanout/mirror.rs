@@ -15,7 +15,9 @@ use crate::protocol::server::Closing;
 use crate::protocol::{CloseCode, ServerMessage, StateReason, Topics};
 use crate::telemetry::metrics::Metrics;
 
-use super::subscriber::{ConnectionReport, Encoding, Subscriber};
+use super::encoding::Encoding;
+use super::report::ConnectionReport;
+use super::subscriber::Subscriber;
 
 /// The frames and the state that belong to the same moment of this worker.
 #[derive(Debug)]
@@ -91,6 +93,7 @@ impl Mirror {
     pub(super) fn add(&self, subscriber: Subscriber) -> (u64, Shared) {
         let id = self.next_id.get();
         self.next_id.set(id + 1);
+        self.metrics.connections.with_label_values(&[subscriber.identity().protocol.as_str()]).inc();
         let shared = Rc::new(RefCell::new(subscriber));
         self.subscribers.borrow_mut().insert(id, shared.clone());
         (id, shared)
@@ -98,7 +101,10 @@ impl Mirror {
 
     /// Takes a subscriber away.
     pub(super) fn remove(&self, id: u64) {
-        self.subscribers.borrow_mut().remove(&id);
+        if let Some(gone) = self.subscribers.borrow_mut().remove(&id) {
+            let gone = gone.borrow();
+            self.metrics.connections.with_label_values(&[gone.identity().protocol.as_str()]).dec();
+        }
     }
 
     /// How many connections this worker has.
@@ -127,12 +133,20 @@ impl Mirror {
     /// Sends a frame to one subscriber, after everything that is announced on this worker by now.
     pub(super) fn push(&self, subscriber: &Shared, frame: Bytes) {
         let end = self.stream.borrow().ring.end();
-        subscriber.borrow_mut().push(frame, None, end, Instant::now());
+        subscriber.borrow_mut().push(frame, end, Instant::now());
     }
 
     /// Sends the newest state to one subscriber.
     pub(super) fn push_state(&self, subscriber: &Shared, reason: StateReason) {
         subscriber.borrow_mut().push_state(reason, &self.stream.borrow(), Instant::now());
+    }
+
+    /// Lets one subscriber join at the end, with the newest state in place of everything before.
+    pub(super) fn attach_with_state(&self, subscriber: &Shared, reason: StateReason) {
+        let stream = self.stream.borrow();
+        let mut subscriber = subscriber.borrow_mut();
+        subscriber.attach(stream.ring.end(), stream.committed.seq, &stream);
+        subscriber.conflate(reason);
     }
 
     /// Lets one subscriber join at `position`, or at the end.
@@ -177,18 +191,16 @@ impl Mirror {
             let mut subscriber = subscriber.borrow_mut();
             let closing = Closing { reason: reason.to_owned(), retry_ms: retry_ms() };
             let text = encode_message(ServerMessage::Closing(closing), now, None, None);
-            match subscriber.encoding() {
-                Encoding::Events => {
-                    let event = format!("data: {text}\n\n");
-                    subscriber.push(event.into(), None, 0, Instant::now());
-                    subscriber.finish();
-                    continue;
-                }
-                Encoding::V1 => subscriber.push(text_frame(&text), None, 0, Instant::now()),
-                Encoding::Plain => {}
-            }
             let code = CloseCode::GoingAway;
-            subscriber.begin_close(close_frame(Some(code.code()), reason), Instant::now());
+            let last = close_frame(Some(code.code()), reason);
+            match subscriber.encoding() {
+                Encoding::V1 => subscriber.begin_close([text_frame(&text), last], Instant::now()),
+                Encoding::Plain => subscriber.begin_close([last], Instant::now()),
+                Encoding::Events => {
+                    subscriber.begin_close([format!("data: {text}\n\n").into()], Instant::now());
+                    subscriber.finish();
+                }
+            }
             self.metrics.sessions_closed.with_label_values(&[&code.code().to_string()]).inc();
         }
     }

@@ -6,16 +6,21 @@
 //! bytes of a connection.
 
 mod actor;
+mod encoding;
 mod mirror;
 mod outbox;
+mod private;
 mod replay;
+mod report;
 mod subscriber;
 
 #[cfg(test)]
 mod tests;
 
-pub use actor::{CloseAll, Fanout, Fanouts, ListConnections};
+pub use actor::{CloseAll, Fanout, Fanouts, ListConnections, spread};
+pub use encoding::Encoding;
 pub use mirror::Mirror;
 pub use outbox::{Outbox, OutboxBody};
 pub use replay::{Resume, ResumePoint, decide_resume, replay};
-pub use subscriber::{ConnectionReport, ConnectionState, Encoding, Identity, OutboxLimits, Subscriber};
+pub use report::{ConnectionReport, ConnectionState, Identity};
+pub use subscriber::{OutboxLimits, Subscriber};

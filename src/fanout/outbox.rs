@@ -13,7 +13,8 @@ use crate::hub::Admission;
 use crate::protocol::{StateReason, Topics};
 
 use super::mirror::{Mirror, Shared};
-use super::subscriber::{Identity, Subscriber};
+use super::report::Identity;
+use super::subscriber::Subscriber;
 
 /// What a session holds of its connection: everything goes out through here, in order.
 ///
@@ -46,7 +47,7 @@ impl Outbox {
 
     /// Sends a frame before everything of the stream.
     pub fn push_first(&self, frame: Bytes) {
-        self.subscriber.borrow_mut().push(frame, None, 0, Instant::now());
+        self.subscriber.borrow_mut().push_ahead(frame, Instant::now());
     }
 
     /// Sends a frame that must not come before change `seq`, which is committed.
@@ -72,6 +73,12 @@ impl Outbox {
         self.mirror.attach(&self.subscriber, position, seen);
     }
 
+    /// Joins the stream at its end, with the newest state in place of everything before.
+    pub fn attach_with_state(&self, reason: StateReason) {
+        self.mirror.pull();
+        self.mirror.attach_with_state(&self.subscriber, reason);
+    }
+
     /// Adds frames of a replay.
     pub(super) fn push_replayed<'a>(&self, frames: impl Iterator<Item = &'a crate::protocol::Frame>) {
         let (mut subscriber, now) = (self.subscriber.borrow_mut(), Instant::now());
@@ -93,9 +100,9 @@ impl Outbox {
         self.subscriber.borrow().identity().clone()
     }
 
-    /// Sends the close frame `last`; the connection stays open until the other side has answered or
-    /// [`Outbox::finish`] is called.
-    pub fn begin_close(&self, last: Bytes) {
+    /// Sends `last`, a word and the close frame, and nothing after that; the connection stays open until
+    /// the other side has answered or [`Outbox::finish`] is called.
+    pub fn begin_close(&self, last: impl IntoIterator<Item = Bytes>) {
         self.subscriber.borrow_mut().begin_close(last, Instant::now());
     }
 

@@ -76,16 +76,26 @@ pub async fn replay(outbox: Outbox, readers: Readers, since: Seq) {
         if outbox.is_over() {
             return;
         }
-        match page {
-            Ok(frames) => {
+        // The log may be ahead of what is shown by a batch that is being announced just now: what is
+        // not shown yet comes with the stream.
+        outbox.mirror().pull();
+        let newest = outbox.mirror().newest();
+        let frames = page.map(|mut frames| {
+            frames.retain(|frame| frame.seq().is_some_and(|seq| seq <= newest));
+            frames
+        });
+        match frames {
+            Ok(frames) if !frames.is_empty() => {
                 seen = frames.last().and_then(|frame| frame.seq()).unwrap_or(seen);
                 outbox.push_replayed(frames.iter());
             }
+            Ok(_) => {
+                log::warn!("a replay found nothing after {seen}, the client gets the state");
+                return outbox.attach_with_state(StateReason::Lagging);
+            }
             Err(error) => {
                 log::warn!("a replay ended at {seen}, the client gets the state: {error}");
-                outbox.mirror().pull();
-                outbox.push_state(StateReason::Lagging);
-                return outbox.attach(None, outbox.mirror().newest());
+                return outbox.attach_with_state(StateReason::Lagging);
             }
         }
         poll_fn(|cx| outbox.poll_drained(cx.waker())).await;

@@ -6,81 +6,18 @@ use std::task::Waker;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use serde::{Deserialize, Serialize};
-use utoipa::ToSchema;
 
-use crate::domain::{Seq, Timestamp};
-use crate::protocol::frame::{state_parts, text_header};
-use crate::protocol::{Frame, StateReason, Topic, Topics};
+use crate::domain::Seq;
+use crate::protocol::{Frame, StateReason, Topics};
 
+use super::encoding::{Encoding, Pieces};
 use super::mirror::Stream;
+use super::private::{Private, Waiting};
+use super::report::{ConnectionReport, ConnectionState, Identity};
 
 /// The largest piece that is handed to a connection at once: whatever is not taken yet by the client
 /// is copied by the HTTP stack below, so that large frames go in slices.
 const PIECE_MAX_BYTES: usize = 16 * 1024;
-
-/// How frames become bytes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Encoding {
-    /// Typed envelopes on a WebSocket.
-    V1,
-    /// The newest whole document on a WebSocket.
-    Plain,
-    /// Typed envelopes as server-sent events.
-    Events,
-}
-
-/// Who is at the other end.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-pub struct Identity {
-    /// Names the connection in the log and in `/api/connections`.
-    pub session_id: String,
-    /// Who makes its changes.
-    pub actor: String,
-    /// The address it comes from.
-    pub address: String,
-    /// What it calls itself.
-    pub user_agent: Option<String>,
-    /// `opshub.v1`, `plain` or `sse`.
-    pub protocol: String,
-    /// Since when.
-    #[schema(value_type = String, format = DateTime)]
-    pub connected_at: Timestamp,
-}
-
-/// How well a connection keeps up.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum ConnectionState {
-    /// It takes what there is.
-    Live,
-    /// Its outbox overflowed: a `state` frame waits in place of what it missed.
-    Lagging,
-    /// It has taken no byte for a while although something waits.
-    Stalled,
-}
-
-/// A connection in `/api/connections`.
-#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
-pub struct ConnectionReport {
-    /// Who is at the other end.
-    #[serde(flatten)]
-    pub identity: Identity,
-    /// What it receives.
-    #[schema(value_type = Vec<Topic>)]
-    pub topics: Topics,
-    /// The newest change that it took.
-    #[schema(value_type = u64)]
-    pub seq: Seq,
-    /// How many changes came after that.
-    pub behind: u64,
-    /// What waits for it, in bytes.
-    pub queued_bytes: usize,
-    /// How often its outbox overflowed.
-    pub conflated: u64,
-    /// How well it keeps up.
-    pub state: ConnectionState,
-}
 
 /// The limits of an outbox.
 #[derive(Debug, Clone, Copy)]
@@ -90,21 +27,6 @@ pub struct OutboxLimits {
     /// A connection that took no byte for this long, although something waits, is stalled.
     pub stalled_after: Duration,
 }
-
-/// Something that waits for one connection alone.
-#[derive(Debug)]
-struct Direct {
-    /// The position that must be reached before: what was announced earlier goes first.
-    after: u64,
-    pieces: Pieces,
-    /// What it counts for in the outbox; shared snapshots count nothing.
-    counted: usize,
-    seq: Option<Seq>,
-    is_state: bool,
-}
-
-/// One frame in up to three parts that are sent one after the other.
-type Pieces = [Bytes; 3];
 
 /// One connection's place in the stream.
 #[derive(Debug)]
@@ -122,8 +44,7 @@ pub struct Subscriber {
     catching_up: bool,
     /// What waits in the mirror for this connection, in bytes.
     queued: usize,
-    direct: VecDeque<Direct>,
-    direct_bytes: usize,
+    private: Private,
     /// A `state` frame stands for everything that waits.
     resync: Option<StateReason>,
     /// A document waits (plain).
@@ -164,8 +85,7 @@ impl Subscriber {
             live_from: 0,
             catching_up: false,
             queued: 0,
-            direct: VecDeque::new(),
-            direct_bytes: 0,
+            private: Private::default(),
             resync: None,
             document_due: false,
             sending: VecDeque::new(),
@@ -221,7 +141,7 @@ impl Subscriber {
     }
 
     fn recount(&mut self, stream: &Stream) {
-        let Some(cursor) = self.cursor else { return };
+        let (Some(cursor), None) = (self.cursor, self.resync) else { return };
         let Ok(frames) = stream.ring.since(cursor) else { return };
         let wanted = (cursor..).zip(frames).filter(|(position, frame)| self.wants_at(*position, frame));
         self.queued = wanted.map(|(_, frame)| frame.wire_len()).sum();
@@ -257,7 +177,7 @@ impl Subscriber {
             // The state frame that waits will stand for these too.
             return false;
         }
-        let empty = self.queued == 0 && self.direct_bytes == 0;
+        let empty = self.queued_bytes() == 0;
         let (mut wanted, mut changes) = (0, false);
         for frame in news.filter(|frame| self.wants(frame)) {
             wanted += frame.wire_len();
@@ -268,7 +188,7 @@ impl Subscriber {
             return false;
         }
         self.queued += wanted;
-        let full = self.queued + self.direct_bytes > self.limits.outbox_bytes;
+        let full = self.queued_bytes() > self.limits.outbox_bytes;
         self.catching_up &= full;
         self.note_waiting(now);
         // What is not committed never makes an outbox overflow: it is small, and rare by itself.
@@ -286,52 +206,67 @@ impl Subscriber {
     pub(super) fn conflate(&mut self, reason: StateReason) {
         self.resync = Some(reason);
         self.queued = 0;
+        self.private.drop_stream();
         self.wake();
     }
 
-    /// Adds a frame for this connection alone, after everything that was announced before.
-    pub(super) fn push(&mut self, frame: Bytes, seq: Option<Seq>, position: u64, now: Instant) {
-        let counted = frame.len();
-        self.push_pieces([frame, Bytes::new(), Bytes::new()], counted, seq, position, false);
-        self.note_waiting(now);
+    fn is_ending(&self) -> bool {
+        self.finished || self.closing_since.is_some()
     }
 
-    fn push_pieces(&mut self, pieces: Pieces, counted: usize, seq: Option<Seq>, after: u64, is_state: bool) {
-        if self.finished || self.closing_since.is_some() {
-            return;
+    /// Adds a frame that goes before the stream.
+    pub(super) fn push_ahead(&mut self, frame: Bytes, now: Instant) {
+        if !self.is_ending() {
+            let bytes = frame.len();
+            self.private.push_ahead([frame, Bytes::new(), Bytes::new()], bytes, None);
+            self.note_waiting(now);
         }
-        self.direct_bytes += counted;
-        self.direct.push_back(Direct { after, pieces, counted, seq, is_state });
-        self.wake();
     }
 
-    /// Adds the newest document as a `state` frame, unless one waits already.
+    /// Adds a frame for this connection alone, after everything that was announced up to `position`.
+    pub(super) fn push(&mut self, frame: Bytes, position: u64, now: Instant) {
+        if !self.is_ending() {
+            self.private.push_answer(position, frame);
+            self.note_waiting(now);
+        }
+    }
+
+    /// Adds the newest state, after everything that was announced up to now; one at a time is enough.
     pub(super) fn push_state(&mut self, reason: StateReason, stream: &Stream, now: Instant) {
-        if self.resync.is_some() || self.direct.iter().any(|direct| direct.is_state) {
+        if !self.is_ending() && self.resync.is_none() {
+            self.private.push_state(stream.ring.end(), reason);
+            self.note_waiting(now);
+        }
+    }
+
+    /// Adds a change of a replay.
+    pub(super) fn push_replayed(&mut self, frame: &Frame, now: Instant) {
+        if self.is_ending() {
             return;
         }
-        let pieces = self.state_pieces(reason, stream);
-        // What waits was announced before the document was taken, and goes before it.
-        self.push_pieces(pieces, 0, Some(stream.committed.seq), stream.ring.end(), true);
-        self.note_waiting(now);
+        if self.wants(frame) {
+            let pieces = self.encoding.frame(frame, &self.epoch);
+            self.private.push_ahead(pieces, frame.wire_len(), frame.seq());
+            self.note_waiting(now);
+        }
     }
 
     /// Makes the newest document due (plain).
     pub(super) fn push_document(&mut self, now: Instant) {
         self.document_due = true;
         self.note_waiting(now);
-        self.wake();
     }
 
-    /// Sends what waits for this connection alone and then `last`, its close frame, and nothing after
-    /// that; the connection stays open for the other side's close frame.
-    pub fn begin_close(&mut self, last: Bytes, now: Instant) {
-        self.push(last, None, 0, now);
+    /// Sends the answers whose turn has come and then `last`, a word and the close frame, and nothing
+    /// after that; the connection stays open for the other side's close frame.
+    pub(super) fn begin_close(&mut self, last: impl IntoIterator<Item = Bytes>, now: Instant) {
+        // An answer whose change will not go any more must not go either.
+        self.private.drop_answers_after(self.cursor.unwrap_or_default());
+        last.into_iter().for_each(|frame| self.push(frame, 0, now));
         self.closing_since.get_or_insert(now);
         self.queued = 0;
         self.resync = None;
         self.document_due = false;
-        self.wake();
     }
 
     /// Since when it is closing.
@@ -350,32 +285,31 @@ impl Subscriber {
 
     /// Ends it at once; what waits is dropped.
     pub fn close(&mut self) {
-        self.finish();
         self.closed = true;
-        self.direct.clear();
+        self.private.clear();
         self.sending.clear();
-        self.direct_bytes = 0;
         self.waiting_since = None;
+        self.finish();
     }
 
     /// Whether nothing will be sent any more.
     pub fn is_over(&self) -> bool {
-        self.closed || (self.finished && self.direct.is_empty() && self.sending.is_empty())
+        self.closed || (self.finished && self.private.is_empty() && self.sending.is_empty())
     }
 
     /// Whether the outbox is so full that the connection's own requests must wait.
     pub fn is_full(&self) -> bool {
-        self.direct_bytes >= self.limits.outbox_bytes
+        self.private.bytes() >= self.limits.outbox_bytes
     }
 
     /// What waits, in bytes.
     pub fn queued_bytes(&self) -> usize {
-        self.queued + self.direct_bytes
+        self.queued + self.private.bytes()
     }
 
-    /// Whether half of the outbox is free of what waits for this connection alone.
+    /// Whether there is room for another page of a replay.
     pub(super) fn is_half_empty(&self) -> bool {
-        self.direct_bytes <= self.limits.outbox_bytes / 2
+        self.private.ahead_bytes() <= self.limits.outbox_bytes / 2
     }
 
     /// How frames become bytes.
@@ -401,103 +335,82 @@ impl Subscriber {
 
     fn has_waiting(&self) -> bool {
         !self.sending.is_empty()
-            || !self.direct.is_empty()
+            || !self.private.is_empty()
             || self.queued > 0
             || self.resync.is_some()
             || self.document_due
     }
 
+    /// Something waits: the connection is woken, and the clock runs until it takes a byte.
     fn note_waiting(&mut self, now: Instant) {
         self.waiting_since.get_or_insert(now);
+        self.wake();
     }
 
     fn next_frame(&mut self, stream: &Stream) -> Option<Pieces> {
-        if self.finished || self.closing_since.is_some() || self.cursor.is_none() {
-            return self.next_direct();
-        }
-        if let Some(reason) = self.resync.take() {
-            let pieces = self.state_pieces(reason, stream);
-            self.cursor = Some(stream.ring.end());
-            self.seen = self.seen.max(stream.committed.seq);
+        if let Some((pieces, seq)) = self.private.pop_ahead() {
+            self.seen = self.seen.max(seq.unwrap_or_default());
+            self.tell_room();
             return Some(pieces);
         }
-        if self.document_due {
-            self.document_due = false;
-            self.seen = stream.committed.seq;
-            let text = stream.committed.text();
-            return Some([text_header(text.len()), text, Bytes::new()]);
+        if self.is_ending() {
+            return self.next_answer(stream);
         }
-        if self.queued == 0 {
-            self.cursor = Some(stream.ring.end());
-        }
-        // Whatever was announced before an answer goes before it, and nothing that came after.
-        while let Some(cursor) = self.cursor
-            && self.direct.front().is_none_or(|direct| direct.after > cursor)
-            && let Some(frame) = stream.ring.get(cursor)
-        {
-            self.cursor = Some(cursor + 1);
-            if self.wants_at(cursor, frame) {
+        // Before it is attached only what goes before the stream is sent: answers have their place in it.
+        let mut cursor = self.cursor?;
+        loop {
+            if self.private.is_due(cursor) {
+                return self.next_answer(stream);
+            }
+            if let Some(reason) = self.resync.take() {
+                return Some(self.resync(reason, stream));
+            }
+            if self.document_due {
+                self.document_due = false;
+                self.seen = stream.committed.seq;
+                return Some(Encoding::document(&stream.committed));
+            }
+            let frame = stream.ring.get(cursor).filter(|_| self.queued > 0);
+            let Some(frame) = frame else {
+                // Nothing that is wanted is left: whatever stands between here and the end is skipped.
+                self.queued = 0;
+                self.cursor = Some(stream.ring.end());
+                if self.private.is_due(stream.ring.end()) {
+                    return self.next_answer(stream);
+                }
+                return None;
+            };
+            let wanted = self.wants_at(cursor, frame);
+            cursor += 1;
+            self.cursor = Some(cursor);
+            if wanted {
                 self.queued = self.queued.saturating_sub(frame.wire_len());
                 self.seen = frame.seq().unwrap_or(self.seen);
-                return Some(self.encode(frame));
+                return Some(self.encoding.frame(frame, &self.epoch));
             }
         }
-        self.next_direct()
     }
 
-    fn next_direct(&mut self) -> Option<Pieces> {
-        let direct = self.direct.pop_front()?;
-        self.direct_bytes -= direct.counted;
-        if let Some(seq) = direct.seq {
-            self.seen = self.seen.max(seq);
+    fn next_answer(&mut self, stream: &Stream) -> Option<Pieces> {
+        let answer = self.private.pop_answer()?;
+        self.tell_room();
+        match answer {
+            Waiting::Frame(frame) => Some([frame, Bytes::new(), Bytes::new()]),
+            Waiting::State(reason) => Some(self.resync(reason, stream)),
         }
-        if self.is_half_empty() {
+    }
+
+    /// The newest state, made now; the stream goes on after it.
+    fn resync(&mut self, reason: StateReason, stream: &Stream) -> Pieces {
+        self.cursor = self.cursor.map(|_| stream.ring.end());
+        self.queued = 0;
+        self.seen = self.seen.max(stream.committed.seq);
+        self.encoding.state(reason, &stream.committed, &self.epoch)
+    }
+
+    fn tell_room(&mut self) {
+        if !self.is_full() && self.is_half_empty() {
             self.drained.drain(..).for_each(Waker::wake);
-        }
-        Some(direct.pieces)
-    }
-
-    /// A shared frame in the bytes of this connection.
-    pub(super) fn encode(&self, frame: &Frame) -> Pieces {
-        match self.encoding {
-            Encoding::V1 | Encoding::Plain => [frame.wire(), Bytes::new(), Bytes::new()],
-            Encoding::Events => [self.event_head(frame.seq()), frame.text(), Bytes::from_static(EVENT_END)],
-        }
-    }
-
-    fn state_pieces(&self, reason: StateReason, stream: &Stream) -> Pieces {
-        let committed = &stream.committed;
-        let (head, tail) = state_parts(reason.as_str(), committed.seq, committed.at);
-        let document = committed.text();
-        match self.encoding {
-            Encoding::V1 | Encoding::Plain => {
-                let header = text_header(head.len() + document.len() + tail.len());
-                let head = [header.as_ref(), head.as_bytes()].concat();
-                [head.into(), document, Bytes::from_static(tail.as_bytes())]
-            }
-            Encoding::Events => {
-                let mut begin = self.event_head(Some(committed.seq)).to_vec();
-                begin.extend_from_slice(head.as_bytes());
-                [begin.into(), document, [tail.as_bytes(), EVENT_END].concat().into()]
-            }
-        }
-    }
-
-    /// What stands before the text of a server-sent event: its id, if it is committed.
-    fn event_head(&self, seq: Option<Seq>) -> Bytes {
-        match seq {
-            Some(seq) => format!("id: {}-{seq}\ndata: ", self.epoch).into(),
-            None => Bytes::from_static(b"data: "),
-        }
-    }
-
-    /// Pushes a frame of a replay, in the bytes of this connection.
-    pub(super) fn push_replayed(&mut self, frame: &Frame, now: Instant) {
-        self.seen = self.seen.max(frame.seq().unwrap_or_default());
-        if self.wants(frame) {
-            let pieces = self.encode(frame);
-            self.push_pieces(pieces, frame.wire_len(), frame.seq(), 0, false);
-            self.note_waiting(now);
         }
     }
 
@@ -569,6 +482,3 @@ impl Subscriber {
         }
     }
 }
-
-/// What ends a server-sent event.
-const EVENT_END: &[u8] = b"\n\n";

@@ -13,8 +13,10 @@ use crate::protocol::server::Presence;
 use crate::protocol::{Frame, ServerMessage, StateReason, Topic, Topics};
 use crate::telemetry::metrics::Metrics;
 
+use super::encoding::Encoding;
 use super::mirror::{Mirror, Shared};
-use super::subscriber::{ConnectionState, Encoding, Identity, OutboxLimits, Subscriber};
+use super::report::{ConnectionState, Identity};
+use super::subscriber::{OutboxLimits, Subscriber};
 
 /// A hub's live side with one worker.
 struct World {
@@ -26,7 +28,7 @@ struct World {
 impl World {
     fn new(ring_bytes: usize) -> World {
         let committed = Committed::new(Seq::ZERO, Seq::ZERO, at(), Document::default());
-        let live = Arc::new(Live::new(Epoch::new("e"), committed, Seq::new(1), ring_bytes));
+        let live = Arc::new(Live::new(Epoch::new("e"), committed, ring_bytes));
         let mirror = Mirror::new(live.clone(), Arc::new(Metrics::new()), ring_bytes);
         World { live, mirror, seq: 0 }
     }
@@ -139,17 +141,102 @@ fn an_answer_stands_where_it_was_given() {
 }
 
 #[test]
-fn a_state_that_was_asked_for_comes_after_what_it_holds_and_before_what_it_does_not() {
+fn a_state_that_was_asked_for_is_the_newest_and_nothing_in_it_follows_again() {
     let mut world = World::new(1 << 20);
     let subscriber = world.attached(Encoding::V1, state_only());
     world.commit(2, 10);
     world.mirror.push_state(&subscriber, StateReason::Requested);
     world.mirror.push_state(&subscriber, StateReason::Requested);
-    world.presence(7);
     world.commit(1, 10);
     let got = world.drain(&subscriber);
-    assert_eq!(seqs(&got), [1, 2, 2, 3]);
+    // The third change is in the state already.
+    assert_eq!(seqs(&got), [1, 2, 3]);
     assert_eq!(got[2]["data"]["reason"], "requested");
+    world.commit(1, 10);
+    assert_eq!(seqs(&world.drain(&subscriber)), [4]);
+}
+
+#[test]
+fn the_welcome_goes_first_and_an_overflow_takes_the_place_of_older_states() {
+    let mut world = World::new(1 << 20);
+    world.commit(2, 10);
+    let subscriber = world.subscriber(Encoding::V1, state_only());
+    subscriber.borrow_mut().push_ahead(answer("connected"), std::time::Instant::now());
+    world.mirror.push_state(&subscriber, StateReason::Connected);
+    world.mirror.attach(&subscriber, None, Seq::new(2));
+    world.commit(1, 2_000);
+    world.commit(1, 2_000);
+    let got = world.drain(&subscriber);
+    assert_eq!(got[0]["type"], "connected");
+    assert_eq!((got.len(), &got[1]["type"], seqs(&got)), (2, &"state".into(), vec![4]));
+}
+
+#[test]
+fn during_a_replay_answers_wait_for_the_stream() {
+    let mut world = World::new(1 << 20);
+    world.commit(3, 10);
+    let subscriber = world.subscriber(Encoding::V1, state_only());
+    let replayed = |seq: u64| Frame::committed(Seq::new(seq), true, &format!("{{\"seq\":{seq}}}"));
+    let now = std::time::Instant::now();
+    subscriber.borrow_mut().push_replayed(&replayed(1), now);
+    world.mirror.push(&subscriber, answer("pong"));
+    world.mirror.push_state(&subscriber, StateReason::Requested);
+    subscriber.borrow_mut().push_replayed(&replayed(2), now);
+    assert_eq!(seqs(&world.drain(&subscriber)), [1, 2]);
+    let position = world.mirror.position_after(Seq::new(2)).unwrap();
+    world.mirror.attach(&subscriber, Some(position), Seq::new(2));
+    let got = world.drain(&subscriber);
+    let kinds: Vec<_> = got.iter().map(|frame| frame["type"].as_str().unwrap()).collect();
+    assert_eq!(kinds, ["state_change", "pong", "state"]);
+    assert_eq!(seqs(&got), [3, 3]);
+}
+
+#[test]
+fn an_overflow_at_the_end_of_a_replay_takes_the_place_of_what_was_replayed() {
+    let mut world = World::new(1 << 20);
+    world.commit(3, 10);
+    let subscriber = world.subscriber(Encoding::V1, state_only());
+    let old = Frame::committed(Seq::new(1), true, r#"{"seq":1}"#);
+    subscriber.borrow_mut().push_replayed(&old, std::time::Instant::now());
+    world.mirror.attach(&subscriber, None, Seq::new(3));
+    world.commit(1, 600);
+    world.commit(1, 600);
+    assert_eq!(seqs(&world.drain(&subscriber)), [5]);
+}
+
+#[test]
+fn a_connection_that_ends_wakes_whoever_waits_for_room() {
+    let world = World::new(1 << 20);
+    let subscriber = world.attached(Encoding::Events, state_only());
+    let (waker, woken) = futures_test_waker();
+    world.mirror.push(&subscriber, bytes::Bytes::from(vec![b'x'; 2_000]));
+    subscriber.borrow_mut().set_drained_waker(&waker);
+    subscriber.borrow_mut().close();
+    assert!(woken.load(std::sync::atomic::Ordering::Acquire));
+}
+
+/// A waker, and whether it was woken.
+fn futures_test_waker() -> (std::task::Waker, Arc<std::sync::atomic::AtomicBool>) {
+    struct Flag(Arc<std::sync::atomic::AtomicBool>);
+    impl std::task::Wake for Flag {
+        fn wake(self: Arc<Self>) {
+            self.0.store(true, std::sync::atomic::Ordering::Release);
+        }
+    }
+    let woken = Arc::default();
+    (std::task::Waker::from(Arc::new(Flag(Arc::clone(&woken)))), woken)
+}
+
+#[test]
+fn a_new_subscription_while_lagging_counts_nothing_twice() {
+    let mut world = World::new(1 << 20);
+    let subscriber = world.attached(Encoding::V1, state_only());
+    for _ in 0..20 {
+        world.commit(1, 300);
+    }
+    world.mirror.set_topics(&subscriber, Topics::default_set());
+    world.drain(&subscriber);
+    assert_eq!(subscriber.borrow().queued_bytes(), 0);
 }
 
 #[test]
@@ -212,7 +299,7 @@ fn a_resumed_connection_gets_what_the_ring_holds_and_no_old_presence() {
     world.commit(30, 100);
     let subscriber = world.subscriber(Encoding::V1, Topics::default_set());
     let position = world.mirror.position_after(Seq::new(1)).unwrap();
-    subscriber.borrow_mut().push(answer("connected"), None, 0, std::time::Instant::now());
+    subscriber.borrow_mut().push_ahead(answer("connected"), std::time::Instant::now());
     world.mirror.attach(&subscriber, Some(position), Seq::new(1));
     // Far more than an outbox: it catches up all the same, and new changes wait behind.
     world.commit(1, 10);
@@ -247,12 +334,14 @@ fn a_plain_connection_gets_the_newest_document_once() {
 }
 
 #[test]
-fn after_a_close_frame_nothing_goes() {
+fn after_a_close_frame_nothing_goes_and_no_answer_without_its_change() {
     let mut world = World::new(1 << 20);
     let subscriber = world.attached(Encoding::V1, state_only());
+    world.mirror.push(&subscriber, answer("pong"));
     world.commit(3, 10);
-    world.mirror.push(&subscriber, answer("closing"));
-    subscriber.borrow_mut().begin_close(bytes::Bytes::from_static(&[0x88, 0]), std::time::Instant::now());
+    world.mirror.push(&subscriber, answer("command_result"));
+    let last = [answer("closing"), bytes::Bytes::from_static(&[0x88, 0])];
+    subscriber.borrow_mut().begin_close(last, std::time::Instant::now());
     world.commit(1, 10);
     world.mirror.push(&subscriber, answer("pong"));
     let mut bytes = Vec::new();
@@ -260,7 +349,8 @@ fn after_a_close_frame_nothing_goes() {
         bytes.extend_from_slice(&piece);
     }
     assert!(bytes.ends_with(&[0x88, 0]));
-    assert_eq!(frames(&bytes[..bytes.len() - 2]), [serde_json::json!({"type": "closing"})]);
+    let got = frames(&bytes[..bytes.len() - 2]);
+    assert_eq!(got, [serde_json::json!({"type": "pong"}), serde_json::json!({"type": "closing"})]);
     assert!(!subscriber.borrow().is_over());
     subscriber.borrow_mut().finish();
     assert!(subscriber.borrow().is_over());

@@ -200,8 +200,14 @@ async fn propose(
     let mut response = accepted(state, &done);
     let mut answer = PatchAnswer { success: true, seq: done.seq, patch, state: None };
     if wants_representation(request) {
-        answer.state = Some(representation(state, &done).await?);
-        response.insert_header((PREFERENCE_APPLIED, "return=representation"));
+        // The change is stored whatever comes of this: an answer without the state says just that.
+        match representation(state, &done).await {
+            Ok(document) => {
+                answer.state = Some(document);
+                response.insert_header((PREFERENCE_APPLIED, "return=representation"));
+            }
+            Err(error) => log::warn!("a patch is answered without the state: {error}"),
+        }
     }
     Ok(response.json(answer))
 }

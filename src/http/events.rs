@@ -37,8 +37,12 @@ pub(super) async fn get_events(
     request: HttpRequest,
     state: Data<AppState>,
 ) -> Result<HttpResponse, ApiError> {
-    let filter = filter(request.query_string())?;
-    let page = state.readers.page(filter).await?;
+    let mut filter = filter(request.query_string())?;
+    // The log may be ahead of what is shown by a batch that is being announced just now.
+    let shown = state.live.committed().seq;
+    filter.until = Some(filter.until.map_or(shown, |until| until.min(shown)));
+    let mut page = state.readers.page(filter).await?;
+    page.last_seq = page.last_seq.min(shown);
     Ok(HttpResponse::Ok().content_type("application/json").body(body(&page)))
 }
 

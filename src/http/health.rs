@@ -1,16 +1,20 @@
 //! Whether the hub does its work, for people, orchestrators and Prometheus; and the front door.
 
-use std::time::Duration;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
 
+use actix::Addr;
 use actix_web::http::header;
 use actix_web::web::Data;
 use actix_web::{HttpRequest, HttpResponse};
+
+use tokio::sync::Mutex;
 
 use crate::domain::Error;
 use crate::protocol::error::ErrorBody;
 use crate::protocol::server::DatabaseStatus;
 use crate::protocol::{Health, HealthStatus};
-use crate::store::Probe;
+use crate::store::{Db, Probe};
 
 use super::error::ApiError;
 use super::observe::OwnForm;
@@ -19,6 +23,8 @@ use super::types::{Alive, Welcome};
 
 /// How long the DB actor has to answer.
 const PROBE_WAIT: Duration = Duration::from_secs(2);
+/// How long its answer holds.
+const PROBE_HOLDS: Duration = Duration::from_millis(200);
 
 /// The front door: the dashboard for browsers, a pointer to the rest for programs.
 #[utoipa::path(
@@ -53,7 +59,7 @@ pub(super) async fn get_root(request: HttpRequest) -> HttpResponse {
 )]
 pub(super) async fn get_health(state: Data<AppState>) -> HttpResponse {
     let view = state.live.view();
-    let writes = view.storage_ok && probe(&state).await;
+    let writes = view.storage_ok && state.probe.works().await;
     let health = Health {
         status: if writes { HealthStatus::Healthy } else { HealthStatus::Degraded },
         service: env!("CARGO_PKG_NAME").to_owned(),
@@ -72,10 +78,43 @@ pub(super) async fn get_health(state: Data<AppState>) -> HttpResponse {
     response
 }
 
-/// One probe at a time is enough: more would only queue behind each other.
-async fn probe(state: &AppState) -> bool {
-    let asked = tokio::time::timeout(PROBE_WAIT, state.db.send(Probe)).await;
-    matches!(asked, Ok(Ok(Ok(_))))
+/// Asks the DB actor for real work, for all that want to know at the same time.
+///
+/// One probe is under way at most, so that however often the hub is asked, and however long the disk
+/// hangs, no more than one waits before the commits.
+#[derive(Debug)]
+pub struct DatabaseProbe {
+    db: Addr<Db>,
+    last: Arc<Mutex<Option<(Instant, bool)>>>,
+}
+
+impl DatabaseProbe {
+    /// Probes `db`.
+    pub fn new(db: Addr<Db>) -> DatabaseProbe {
+        DatabaseProbe { db, last: Arc::default() }
+    }
+
+    /// Whether the database takes writes; no answer in time means no.
+    async fn works(&self) -> bool {
+        tokio::time::timeout(PROBE_WAIT, self.ask()).await.unwrap_or(false)
+    }
+
+    async fn ask(&self) -> bool {
+        let mut last = self.last.clone().lock_owned().await;
+        if let Some((at, works)) = *last
+            && at.elapsed() < PROBE_HOLDS
+        {
+            return works;
+        }
+        let probe = self.db.send(Probe);
+        // A task of its own holds the lock until there is an answer, even if nobody waits for it any more.
+        let asked = actix_web::rt::spawn(async move {
+            let works = matches!(probe.await, Ok(Ok(_)));
+            *last = Some((Instant::now(), works));
+            works
+        });
+        asked.await.unwrap_or(false)
+    }
 }
 
 /// Whether the process runs.

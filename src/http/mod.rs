@@ -22,6 +22,7 @@ mod types;
 mod ws;
 
 pub use error::ApiError;
+pub use health::DatabaseProbe;
 pub use observe::observe;
 pub use origin::{check_origin, cors};
 pub use routes::routes;

@@ -42,34 +42,44 @@ pub async fn observe<B: MessageBody + 'static>(
     request.extensions_mut().insert(RequestId(id.clone()));
 
     let outcome = AssertUnwindSafe(next.call(request)).catch_unwind().await;
-    let mut response = match outcome {
-        Ok(Ok(response)) => in_one_form(response, &id, body_bytes),
-        Ok(Err(error)) => return Err(named(&error, &id, body_bytes)),
+    let outcome = match outcome {
+        Ok(Ok(response)) => Ok(in_one_form(response, &id, body_bytes)),
+        Ok(Err(error)) => Err(named(&error, &id, body_bytes)),
         Err(panic) => {
             let cause = panic_message(panic.as_ref());
             log::error!(request_id = id.as_str(); "{method} {path} panicked: {cause}");
-            return Err(named(&ApiError(Error::internal(cause)).into(), &id, body_bytes));
+            Err(named(&ApiError(Error::internal(cause)).into(), &id, body_bytes))
         }
     };
-    if let Ok(value) = HeaderValue::from_str(&id) {
-        response.headers_mut().insert(REQUEST_ID, value);
-    }
-
-    let (status, elapsed) = (response.status(), begun.elapsed());
-    let route = response.request().match_pattern().unwrap_or_else(|| "unknown".to_owned());
+    let (status, route) = match &outcome {
+        Ok(response) => (response.status(), response.request().match_pattern()),
+        Err(error) => (error.as_response_error().status_code(), None),
+    };
+    let (route, elapsed) = (route.unwrap_or_else(|| "unknown".to_owned()), begun.elapsed());
     if let Some(state) = state {
-        let metrics = &state.metrics;
-        metrics.http_requests.with_label_values(&[method.as_str(), route.as_str(), status.as_str()]).inc();
+        let (metrics, method) = (&state.metrics, known_method(&method));
+        metrics.http_requests.with_label_values(&[method, route.as_str(), status.as_str()]).inc();
         metrics
             .http_request_seconds
-            .with_label_values(&[method.as_str(), route.as_str()])
+            .with_label_values(&[method, route.as_str()])
             .observe(elapsed.as_secs_f64());
     }
     log::debug!(
         request_id = id.as_str(), elapsed_ms = elapsed.as_secs_f64() * 1e3;
         "{method} {path} {}", status.as_u16()
     );
-    Ok(response)
+    outcome.map(|mut response| {
+        if let Ok(value) = HeaderValue::from_str(&id) {
+            response.headers_mut().insert(REQUEST_ID, value);
+        }
+        response
+    })
+}
+
+/// The method as a label: any token is a method, and no caller may make up labels.
+fn known_method(method: &str) -> &str {
+    const KNOWN: [&str; 7] = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"];
+    if KNOWN.contains(&method) { method } else { "other" }
 }
 
 /// The caller's id, if it is sane, else one of our own.

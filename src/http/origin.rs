@@ -1,6 +1,7 @@
 //! Which web pages may use the API: the Origin rule for what changes something, CORS for the rest.
 
 use actix_cors::Cors;
+use actix_web::HttpRequest;
 use actix_web::body::MessageBody;
 use actix_web::dev::{ServiceRequest, ServiceResponse};
 use actix_web::http::{Method, header};
@@ -12,10 +13,8 @@ use crate::domain::Error;
 use super::error::ApiError;
 use super::state::AppState;
 
-/// The path that changes something although it may be asked with GET.
-pub(super) const TRIGGER_COLLECTION: &str = "/api/trigger_collection";
-
-/// Refuses requests of foreign pages that would change something.
+/// Refuses requests of foreign pages that would change something; what may be asked with GET and
+/// changes something all the same calls [`refuse_foreign`] itself.
 ///
 /// # Errors
 /// `origin_refused`; the route was not reached.
@@ -24,20 +23,33 @@ pub async fn check_origin<B: MessageBody>(
     next: Next<B>,
 ) -> Result<ServiceResponse<B>, actix_web::Error> {
     let safe = [Method::GET, Method::HEAD, Method::OPTIONS].contains(request.method());
-    if (!safe || request.path() == TRIGGER_COLLECTION) && is_foreign(&request) {
-        return Err(ApiError(Error::OriginRefused).into());
+    if !safe {
+        refuse_foreign(request.request())?;
     }
     next.call(request).await
 }
 
-fn is_foreign(request: &ServiceRequest) -> bool {
+/// Refuses a request that a foreign page has made.
+///
+/// # Errors
+/// `origin_refused`.
+pub(super) fn refuse_foreign(request: &HttpRequest) -> Result<(), ApiError> {
     let text = |name: &str| request.headers().get(name).map(|value| value.to_str().unwrap_or("null"));
-    let origin = text(header::ORIGIN.as_str());
-    let allowed = request.app_data::<Data<AppState>>().is_some_and(|state| state.origins.allows(origin));
-    // An image or a link of a foreign page sends no Origin with its GET, but browsers say where it
-    // comes from in this header (Fetch Metadata).
-    let elsewhere = origin.is_none() && matches!(text("sec-fetch-site"), Some("cross-site" | "same-site"));
-    !allowed || elsewhere
+    let Some(state) = request.app_data::<Data<AppState>>() else {
+        return Err(Error::internal("a request without the state").into());
+    };
+    let foreign = match (text(header::ORIGIN.as_str()), text("sec-fetch-site")) {
+        (Some(origin), _) => !state.origins.allows(Some(origin)),
+        // An image or a link of a page sends no Origin with its GET, but browsers say where it comes
+        // from (Fetch Metadata); and a page that made its name point here is told by that name.
+        (None, Some("same-origin" | "none")) => {
+            let host = text(header::HOST.as_str()).unwrap_or_default();
+            !state.origins.allows(Some(&format!("http://{host}")))
+        }
+        (None, Some(_)) => true,
+        (None, None) => false,
+    };
+    if foreign { Err(Error::OriginRefused.into()) } else { Ok(()) }
 }
 
 /// The headers that let pages of the configured origins read answers.

@@ -1,5 +1,7 @@
 //! What the routes read from a request: its body, who makes it, and under which conditions.
 
+use std::time::Duration;
+
 use actix_web::http::header::{self, HeaderName};
 use actix_web::web::{Bytes, Data, Payload};
 use actix_web::{FromRequest, HttpMessage, HttpRequest, HttpResponse, HttpResponseBuilder};
@@ -18,6 +20,9 @@ use super::state::AppState;
 pub(super) const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
 /// Tells that an answer is the stored one of an earlier request.
 const IDEMPOTENCY_REPLAYED: HeaderName = HeaderName::from_static("idempotency-replayed");
+
+/// How long a body may take to arrive.
+const BODY_WAIT: Duration = Duration::from_secs(30);
 
 /// A JSON body, read strictly, with its content type.
 #[derive(Debug)]
@@ -53,6 +58,14 @@ async fn read(request: &HttpRequest, mut payload: Payload) -> Result<Bytes, Erro
     if declared.is_some_and(|declared: usize| declared > limit) {
         return Err(Error::TooLarge { limit });
     }
+    let arrived = tokio::time::timeout(BODY_WAIT, collect(&mut payload, limit)).await;
+    arrived.unwrap_or_else(|_| {
+        let message = format!("the body did not arrive within {} seconds", BODY_WAIT.as_secs());
+        Err(Error::InvalidValue { message, details: vec![] })
+    })
+}
+
+async fn collect(payload: &mut Payload, limit: usize) -> Result<Bytes, Error> {
     let mut body = actix_web::web::BytesMut::new();
     while let Some(chunk) = payload.next().await {
         let chunk =
@@ -101,7 +114,14 @@ pub(super) fn proposal(
         None => None,
     };
     let expectation = expectation(request)?;
-    Ok(Proposal { change, actor: caller.actor, request_id: caller.request_id, idempotency, expectation })
+    Ok(Proposal {
+        change,
+        actor: caller.actor,
+        request_id: caller.request_id,
+        idempotency,
+        expectation,
+        bytes: identity.len(),
+    })
 }
 
 /// The request's idempotency key.

@@ -9,7 +9,6 @@ use actix_web::{Resource, Route};
 use crate::domain::Error;
 
 use super::error::ApiError;
-use super::origin::TRIGGER_COLLECTION;
 use super::{changes, connections, docs, events, health, stream, system, ws};
 
 /// Puts every route on its path. Large answers are compressed, streams never.
@@ -60,7 +59,7 @@ pub fn routes(config: &mut ServiceConfig) {
 /// Not for HEAD: asking about it must not start anything.
 #[expect(deprecated, reason = "GET is kept for old callers")]
 fn trigger_collection() -> Resource {
-    at(TRIGGER_COLLECTION, "GET, POST")
+    at("/api/trigger_collection", "GET, POST")
         .route(web::post().to(system::trigger_collection))
         .route(web::get().to(system::trigger_collection_by_get))
 }

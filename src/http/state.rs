@@ -4,15 +4,15 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Instant;
 
-use actix::Addr;
-
-use crate::domain::{Limits, Timestamp};
+use crate::domain::Timestamp;
 use crate::fanout::{Fanouts, Mirror};
 use crate::hub::{Connections, HubHandle, Live};
 use crate::session::SessionSettings;
 use crate::session::origin::Origins;
-use crate::store::{Db, Readers};
+use crate::store::Readers;
 use crate::telemetry::metrics::Metrics;
+
+use super::health::DatabaseProbe;
 
 /// What all workers share.
 pub struct AppState {
@@ -23,7 +23,7 @@ pub struct AppState {
     /// The log.
     pub readers: Readers,
     /// The writer, asked for a sign of life alone.
-    pub db: Addr<Db>,
+    pub probe: DatabaseProbe,
     /// Who is connected, by number.
     pub connections: Arc<Connections>,
     /// Who is connected, one by one.
@@ -34,8 +34,6 @@ pub struct AppState {
     pub origins: Origins,
     /// The limits of sessions.
     pub session: SessionSettings,
-    /// What a change may make of the document.
-    pub limits: Limits,
     /// What may wait for one connection, in bytes.
     pub outbox_bytes: usize,
     /// The largest WebSocket message, in bytes.

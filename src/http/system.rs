@@ -13,6 +13,7 @@ use crate::protocol::error::ErrorBody;
 use crate::protocol::server::CommandResult;
 
 use super::error::ApiError;
+use super::origin::refuse_foreign;
 use super::query;
 use super::request::{
     Caller, JSON, accepted, etag, expectation, idempotency_key, json_body, mark_replayed, none_match,
@@ -175,5 +176,6 @@ pub(super) async fn trigger_collection_by_get(
     state: Data<AppState>,
     caller: Caller,
 ) -> Result<HttpResponse, ApiError> {
+    refuse_foreign(&request)?;
     trigger_collection(request, state, caller).await
 }

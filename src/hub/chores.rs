@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use actix::prelude::*;
 use tokio::sync::oneshot;
 
-use crate::domain::{Change, Timestamp};
+use crate::domain::{Change, Seq, Timestamp};
 use crate::protocol::server::{DatabaseStatus, Heartbeat, Presence};
 use crate::protocol::{Health, HealthStatus, ServerMessage, Topic};
 use crate::store::{Checkpoint, Probe, Prune, SaveSnapshot, Snapshot, TryWrite};
@@ -42,6 +42,7 @@ pub(super) struct Chores {
     prune: Option<Instant>,
     client_count: usize,
     pub(super) health_due: bool,
+    health_under_way: bool,
     trial_under_way: bool,
     prune_under_way: bool,
     snapshot_under_way: bool,
@@ -100,8 +101,9 @@ impl Hub {
             self.try_to_write(now, ctx);
         } else {
             self.give_up_collection(ctx);
-            self.prune(now, ctx);
         }
+        // Also while degraded: on a full disk it makes the room that heals.
+        self.prune(now, ctx);
     }
 
     /// Every change up to `seq` was pushed before it, so every client gets it before.
@@ -121,13 +123,24 @@ impl Hub {
     }
 
     fn tell_health(&mut self, ctx: &mut Context<Self>) {
+        if self.chores.health_under_way {
+            // The disk hangs: that is the news, whatever the probe says in the end.
+            return self.announce_health(false);
+        }
         self.chores.health_due = false;
+        self.chores.health_under_way = true;
         let probe = self.db.send(Probe).into_actor(self).map(|probe, hub, _| {
+            hub.chores.health_under_way = false;
             let writes = matches!(probe, Ok(Ok(_))) && matches!(hub.storage, Storage::Healthy);
-            let health = hub.health(writes);
-            hub.announce(Some(Topic::Health), ServerMessage::SystemHealth(health));
+            hub.announce_health(writes);
         });
         ctx.spawn(probe);
+    }
+
+    fn announce_health(&mut self, writes: bool) {
+        self.chores.health_due = false;
+        let health = self.health(writes);
+        self.announce(Some(Topic::Health), ServerMessage::SystemHealth(health));
     }
 
     fn health(&self, writes: bool) -> Health {
@@ -157,6 +170,13 @@ impl Hub {
                 Ok(Err(error)) => return log::debug!("the database takes no writes yet: {error}"),
                 Err(gone) => return log::error!("the database actor is gone: {gone}"),
             };
+            if !hub.is_ours(newest) {
+                let committed = hub.committed.seq;
+                return log::error!(
+                    "another program wrote to the log, which ends at {newest} instead of {committed}: changes \
+                     are refused until the hub is started again"
+                );
+            }
             let storage = std::mem::replace(&mut hub.storage, Storage::Healthy);
             if let Storage::Degraded { unresolved } = storage
                 && newest > hub.committed.seq
@@ -180,6 +200,15 @@ impl Hub {
         ctx.spawn(trial);
     }
 
+    /// Whether the log ends where this hub left it, or where it tried to.
+    fn is_ours(&self, newest: Seq) -> bool {
+        let tried = match &self.storage {
+            Storage::Degraded { unresolved } => unresolved.last().map(|staged| staged.head.seq),
+            Storage::Healthy => None,
+        };
+        newest == self.committed.seq || Some(newest) == tried
+    }
+
     /// Ends a collection that nobody ended in time, so that a lost feeder blocks nothing.
     fn give_up_collection(&mut self, ctx: &mut Context<Self>) {
         let Some(collection) = &self.pending.state.collection else { return };
@@ -196,6 +225,7 @@ impl Hub {
             request_id: format!("collection-timeout-{}", collection.id),
             idempotency: None,
             expectation: None,
+            bytes: 0,
         };
         let handle = HubHandle::new(ctx.address(), 1);
         let given_up =
@@ -223,7 +253,6 @@ impl Hub {
             hub.chores.prune_under_way = false;
             match pruned {
                 Ok(Ok(pruned)) => {
-                    hub.live.set_first_seq(pruned.first_seq);
                     let kept = (hub.committed.seq.get() + 1).saturating_sub(pruned.first_seq.get());
                     hub.metrics.events_kept.set(i64::try_from(kept).unwrap_or(i64::MAX));
                     if pruned.more {

@@ -25,6 +25,8 @@ pub struct Proposal {
     pub idempotency: Option<Idempotency>,
     /// What the proposer thinks the newest state is.
     pub expectation: Option<Expectation>,
+    /// The size of the request's body, which is about what it takes while it waits.
+    pub bytes: usize,
 }
 
 /// A request's idempotency key, and what the request is.
@@ -94,12 +96,23 @@ pub struct Accepted {
 pub struct HubHandle {
     hub: Addr<Hub>,
     places: Arc<Semaphore>,
+    /// In units of [`BUDGET_UNIT_BYTES`].
+    budget: Arc<Semaphore>,
 }
+
+/// What the bodies of all changes that wait may take together.
+const BUDGET_BYTES: usize = 64 * 1024 * 1024;
+/// The unit in which that is counted.
+const BUDGET_UNIT_BYTES: usize = 1024;
 
 impl HubHandle {
     /// A door through which at most `pending_max` changes may wait at a time.
     pub fn new(hub: Addr<Hub>, pending_max: usize) -> HubHandle {
-        HubHandle { hub, places: Arc::new(Semaphore::new(pending_max)) }
+        HubHandle {
+            hub,
+            places: Arc::new(Semaphore::new(pending_max)),
+            budget: Arc::new(Semaphore::new(BUDGET_BYTES / BUDGET_UNIT_BYTES)),
+        }
     }
 
     /// Proposes a change and waits until it is on disk.
@@ -109,8 +122,10 @@ impl HubHandle {
     /// out to be stored after all: then it is shown like any other change.
     pub async fn propose(&self, proposal: Proposal) -> Result<Accepted, Error> {
         let place = self.places.clone().try_acquire_owned().map_err(|_| Error::Overloaded)?;
+        let units = u32::try_from(proposal.bytes / BUDGET_UNIT_BYTES + 1).unwrap_or(u32::MAX);
+        let bytes = self.budget.clone().try_acquire_many_owned(units).map_err(|_| Error::Overloaded)?;
         let (answer, answered) = oneshot::channel();
-        self.hub.do_send(Propose { proposal, reply: Reply { answer, _place: place } });
+        self.hub.do_send(Propose { proposal, reply: Reply { answer, _place: (place, bytes) } });
         answered.await.unwrap_or_else(|_| Err(Error::internal("the hub is gone")))
     }
 
@@ -144,9 +159,10 @@ impl HubHandle {
             Some(key) => Some(Idempotency::for_command(actor, key, &request.command)?),
             None => None,
         };
-        let actor = actor.to_owned();
+        let (actor, bytes) = (actor.to_owned(), request.command.len());
         let change = Change::Command(command);
-        let accepted = self.propose(Proposal { change, actor, request_id, idempotency, expectation }).await?;
+        let accepted =
+            self.propose(Proposal { change, actor, request_id, idempotency, expectation, bytes }).await?;
         match accepted.outcome {
             Outcome::Command(outcome) => {
                 let seq = accepted.committed.then_some(accepted.seq);
@@ -180,7 +196,8 @@ fn command_result(outcome: CommandOutcome, seq: Option<Seq>) -> CommandResult {
 #[derive(Debug)]
 pub(super) struct Reply {
     answer: oneshot::Sender<Result<Accepted, Error>>,
-    _place: OwnedSemaphorePermit,
+    /// Given back with the answer.
+    _place: (OwnedSemaphorePermit, OwnedSemaphorePermit),
 }
 
 impl Reply {

@@ -50,7 +50,6 @@ pub struct Live {
 struct Shared {
     ring: Ring,
     committed: Arc<Committed>,
-    first_seq: Seq,
     storage_ok: bool,
 }
 
@@ -59,8 +58,6 @@ struct Shared {
 pub struct View {
     /// The newest committed state.
     pub committed: Arc<Committed>,
-    /// The oldest change that the log holds.
-    pub first_seq: Seq,
     /// Whether the last write worked.
     pub storage_ok: bool,
 }
@@ -78,10 +75,10 @@ pub(crate) struct News {
 
 impl Live {
     /// The live side of a hub that begins at `committed`.
-    pub fn new(epoch: Epoch, committed: Committed, first_seq: Seq, ring_bytes: usize) -> Live {
+    pub fn new(epoch: Epoch, committed: Committed, ring_bytes: usize) -> Live {
         let system = watch::Sender::new(committed.state_seq);
         let ring = Ring::new(ring_bytes);
-        let shared = Shared { ring, committed: Arc::new(committed), first_seq, storage_ok: true };
+        let shared = Shared { ring, committed: Arc::new(committed), storage_ok: true };
         Live { epoch, shared: Mutex::new(shared), system }
     }
 
@@ -93,11 +90,7 @@ impl Live {
     /// The newest state.
     pub fn view(&self) -> View {
         let shared = self.lock();
-        View {
-            committed: shared.committed.clone(),
-            first_seq: shared.first_seq,
-            storage_ok: shared.storage_ok,
-        }
+        View { committed: shared.committed.clone(), storage_ok: shared.storage_ok }
     }
 
     /// The newest committed state alone.
@@ -139,11 +132,6 @@ impl Live {
     /// Shows a frame that is not committed.
     pub(crate) fn show_uncommitted(&self, frame: Frame) {
         self.lock().ring.push(Arc::new(frame));
-    }
-
-    /// Remembers where the log begins now.
-    pub(super) fn set_first_seq(&self, first_seq: Seq) {
-        self.lock().first_seq = first_seq;
     }
 
     /// Remembers whether the last write worked.

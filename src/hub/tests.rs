@@ -47,7 +47,7 @@ fn start(dir: tempfile::TempDir, clock: fn() -> Timestamp) -> World {
         recovered.at.unwrap_or(Timestamp::from_millis(0)),
         recovered.state.document.clone(),
     );
-    let live = Arc::new(Live::new(recovered.epoch.clone(), committed, recovered.first_seq, 1 << 20));
+    let live = Arc::new(Live::new(recovered.epoch.clone(), committed, 1 << 20));
     let parts = HubParts {
         settings: HubSettings {
             limits: Limits::default(),
@@ -79,7 +79,14 @@ fn progress(percent: u64) -> Change {
 }
 
 fn proposal(change: Change) -> Proposal {
-    Proposal { change, actor: "tester".into(), request_id: "r".into(), idempotency: None, expectation: None }
+    Proposal {
+        change,
+        actor: "tester".into(),
+        request_id: "r".into(),
+        idempotency: None,
+        expectation: None,
+        bytes: 0,
+    }
 }
 
 fn keyed(change: Change, key: &str) -> Proposal {

@@ -8,7 +8,7 @@ use actix::prelude::*;
 use bytes::Bytes;
 
 use crate::domain::{Error, Timestamp};
-use crate::fanout::Outbox;
+use crate::fanout::{self, Outbox};
 use crate::hub::HubHandle;
 use crate::protocol::frame::{close_frame, encode_message, ping_frame, pong_frame, text_frame};
 use crate::protocol::server::Closing;
@@ -20,8 +20,8 @@ use super::framing::Received;
 use super::handshake::{Accept, Protocol};
 use super::limits::{BadFrames, MessageRate, Verdict};
 
-/// When a client that the hub closes should come back, in milliseconds.
-const RETRY_MS: u64 = 1_000;
+/// The latest time for a client that the hub closes to come back, in milliseconds.
+const RETRY_MS: u64 = 2_000;
 
 /// The limits of a session.
 #[derive(Debug, Clone, Copy)]
@@ -103,6 +103,11 @@ impl Session {
         }
     }
 
+    /// Whatever was said while a request was under way could not be heard.
+    pub(super) fn waited(&mut self) {
+        self.heard_at = Instant::now();
+    }
+
     /// Sends a message to this client alone.
     pub(super) fn send(&self, message: ServerMessage, request_id: Option<String>) {
         self.outbox.push(encoded(message, request_id));
@@ -138,13 +143,10 @@ impl Session {
         let code = close.code.code();
         log::info!(session_id = self.session_id.as_str(), actor = self.accept.actor.as_str(); "closing session {}: {close}", self.session_id);
         self.metrics.sessions_closed.with_label_values(&[&code.to_string()]).inc();
-        if self.accept.protocol == Protocol::V1 {
-            self.send(
-                ServerMessage::Closing(Closing { reason: close.reason.clone(), retry_ms: RETRY_MS }),
-                None,
-            );
-        }
-        self.outbox.begin_close(close_frame(Some(code), &close.reason));
+        let retry_ms = fanout::spread(RETRY_MS);
+        let word = ServerMessage::Closing(Closing { reason: close.reason.clone(), retry_ms });
+        let word = (self.accept.protocol == Protocol::V1).then(|| encoded(word, None));
+        self.outbox.begin_close(word.into_iter().chain([close_frame(Some(code), &close.reason)]));
     }
 
     /// Looks at the clock: pings, silence, stalls, closes that nobody answers.
@@ -207,7 +209,7 @@ impl StreamHandler<Result<Received, Close>> for Session {
         self.heard_at = Instant::now();
         let received = match received {
             Ok(Received::Close(code)) => {
-                self.outbox.begin_close(close_frame(code, ""));
+                self.outbox.begin_close([close_frame(code, "")]);
                 self.outbox.finish();
                 return;
             }

@@ -20,7 +20,10 @@ impl Session {
         let (outbox, readers, max_bytes) =
             (self.outbox.clone(), self.readers.clone(), self.settings.resume_bytes);
         let decided = async move { decide_resume(&outbox, &readers, &point, max_bytes).await };
-        ctx.wait(decided.into_actor(self).map(|resume, session, ctx| session.welcome(resume, ctx)));
+        ctx.wait(decided.into_actor(self).map(|resume, session, ctx| {
+            session.waited();
+            session.welcome(resume, ctx);
+        }));
     }
 
     fn welcome(&mut self, resume: Resume, ctx: &mut Context<Self>) {
@@ -84,12 +87,16 @@ impl Session {
         let log_id = request_id.clone().unwrap_or_else(|| self.next_request_id());
         let (hub, actor) = (self.hub.clone(), self.accept.actor.clone());
         let executed = async move { hub.run_command(&actor, command, log_id, None).await };
-        ctx.wait(executed.into_actor(self).map(|result, session, _| match result {
-            Ok(Executed { result, .. }) => {
-                let after = result.seq.unwrap_or_default();
-                session.outbox.push_after(after, encoded(ServerMessage::CommandResult(result), request_id));
+        ctx.wait(executed.into_actor(self).map(|result, session, _| {
+            session.waited();
+            match result {
+                Ok(Executed { result, .. }) => {
+                    let after = result.seq.unwrap_or_default();
+                    let frame = encoded(ServerMessage::CommandResult(result), request_id);
+                    session.outbox.push_after(after, frame);
+                }
+                Err(error) => session.send_error(&error, request_id),
             }
-            Err(error) => session.send_error(&error, request_id),
         }));
     }
 }

@@ -1,5 +1,6 @@
 //! The event log: appending to it and reading from it.
 
+use diesel::connection::DefaultLoadingMode;
 use diesel::prelude::*;
 use diesel::sqlite::{Sqlite, SqliteConnection};
 
@@ -191,6 +192,9 @@ pub(super) fn rows_after(conn: &mut SqliteConnection, seq: Seq, limit: i64) -> Q
     newer.select(EventRow::as_select()).load(conn)
 }
 
+/// What a page holds at most, unless a single change is larger.
+const PAGE_MAX_BYTES: usize = 4 * 1024 * 1024;
+
 /// Which way a page goes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Order {
@@ -267,10 +271,16 @@ pub(super) fn page(conn: &mut SqliteConnection, filter: &EventFilter) -> Result<
             Order::Desc => query.order(events::seq.desc()),
         };
         let wanted = i64::try_from(filter.limit).unwrap_or(i64::MAX - 1);
-        let mut rows: Vec<(i64, String)> = query.limit(wanted + 1).load(conn)?;
-        let more = rows.len() > filter.limit;
-        rows.truncate(filter.limit);
-        let events = rows.into_iter().map(|(seq, frame)| (to_seq(seq), frame)).collect();
+        let (mut events, mut bytes, mut more) = (Vec::new(), 0, false);
+        for row in query.limit(wanted + 1).load_iter::<(i64, String), DefaultLoadingMode>(conn)? {
+            let (seq, frame) = row?;
+            bytes += frame.len();
+            if events.len() == filter.limit || (bytes > PAGE_MAX_BYTES && !events.is_empty()) {
+                more = true;
+                break;
+            }
+            events.push((to_seq(seq), frame));
+        }
         Ok(Page { events, first_seq, last_seq, more })
     })
 }

@@ -17,8 +17,8 @@ use super::rows::{EventRow, Snapshot, SnapshotRow, to_seq};
 use super::schema::{collections, hub, snapshots};
 
 const MIGRATIONS: EmbeddedMigrations = embed_migrations!("migrations");
-/// How many rows are read at once while the log is added up.
-const REPLAY_ROWS: i64 = 1_000;
+/// How many rows are read at once while the log is added up; each may be as large as a change.
+const REPLAY_ROWS: i64 = 64;
 /// Pages that the WAL gathers before it is moved into the database: pages that every commit writes
 /// again are moved once.
 const CHECKPOINT_PAGES: u32 = 2_000;

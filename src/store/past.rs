@@ -12,7 +12,7 @@ use super::rows::{SnapshotRow, to_i64, to_seq};
 use super::schema::{events, snapshots};
 
 /// How many rows are read at once.
-const ROWS: i64 = 1_000;
+const ROWS: i64 = 64;
 
 /// A moment of the log.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -1,5 +1,6 @@
 //! Cutting the old end of the log, always at a snapshot.
 
+use diesel::connection::DefaultLoadingMode;
 use diesel::prelude::*;
 use diesel::sqlite::SqliteConnection;
 
@@ -60,11 +61,14 @@ pub(super) fn prune(
 /// Deletes the events up to a snapshot, and the snapshots before it.
 fn delete_through(conn: &mut SqliteConnection, cut: i64) -> Result<(), StoreError> {
     let gone = events::table.filter(events::seq.le(cut));
-    let rows: Vec<EventRow> = gone.select(EventRow::as_select()).load(conn)?;
-    for row in &rows {
-        // The audit is ordered by actor, so its rows are found by the actor that the frame names.
-        let frame = row.parse()?;
-        diesel::delete(audit::table.find((frame.actor.as_ref(), row.seq))).execute(conn)?;
+    // The audit is ordered by actor, so its rows are found by the actor that each frame names.
+    let mut found = Vec::new();
+    for row in gone.select(EventRow::as_select()).load_iter::<EventRow, DefaultLoadingMode>(conn)? {
+        let row = row?;
+        found.push((row.parse()?.actor.into_owned(), row.seq));
+    }
+    for (actor, seq) in found {
+        diesel::delete(audit::table.find((actor, seq))).execute(conn)?;
     }
     diesel::delete(gone).execute(conn)?;
     diesel::delete(snapshots::table.filter(snapshots::seq.lt(cut))).execute(conn)?;

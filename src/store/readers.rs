@@ -23,6 +23,8 @@ use super::schema::events;
 const READERS: usize = 2;
 /// Questions that may wait; more are refused.
 const WAITING_MAX: usize = 1_024;
+/// Look-ups of idempotency keys that may wait: as many as changes may.
+const LOOKING_MAX: usize = 1_000_000;
 /// How long a reader waits for a lock, in milliseconds; in WAL mode only a recovery takes one.
 const BUSY_MS: u64 = 2_000;
 /// Rows that are looked at to find out what a resume costs.
@@ -33,6 +35,9 @@ const COST_ROWS: i64 = 8_192;
 pub struct Readers {
     actors: Addr<Reader>,
     waiting: Arc<Semaphore>,
+    /// Changes wait for these, so that they wait for no long read.
+    lookups: Addr<Reader>,
+    looking: Arc<Semaphore>,
 }
 
 impl Readers {
@@ -42,8 +47,17 @@ impl Readers {
     /// What SQLite says when it is opened.
     pub fn start(path: PathBuf) -> Result<Readers, StoreError> {
         connect_reader(&path, BUSY_MS)?;
-        let actors = SyncArbiter::start(READERS, move || Reader { path: path.clone(), conn: None });
-        Ok(Readers { actors, waiting: Arc::new(Semaphore::new(WAITING_MAX)) })
+        let start = |threads| {
+            let path = path.clone();
+            SyncArbiter::start(threads, move || Reader { path: path.clone(), conn: None })
+        };
+        let (waiting, looking) = (Semaphore::new(WAITING_MAX), Semaphore::new(LOOKING_MAX));
+        Ok(Readers {
+            actors: start(READERS),
+            waiting: Arc::new(waiting),
+            lookups: start(1),
+            looking: Arc::new(looking),
+        })
     }
 
     /// Reads a page of committed changes.
@@ -67,7 +81,7 @@ impl Readers {
     /// # Errors
     /// What SQLite says.
     pub async fn stored_answer(&self, key: IdempotencyKey) -> Result<Option<StoredAnswer>, StoreError> {
-        self.ask(move |conn| event_log::stored_answer(conn, &key)).await
+        ask(&self.lookups, &self.looking, move |conn| event_log::stored_answer(conn, &key)).await
     }
 
     /// Tells whether every change after `since` is kept and all of them together have at most
@@ -92,14 +106,25 @@ impl Readers {
         &self,
         question: impl FnOnce(&mut SqliteConnection) -> Result<T, StoreError> + Send + 'static,
     ) -> Result<T, StoreError> {
-        let _place = self.waiting.clone().try_acquire_owned().map_err(|_| StoreError::Overloaded)?;
-        let (answer, answered) = oneshot::channel();
-        self.actors.do_send(Question(Box::new(move |conn| {
-            // Whoever asked may have gone; then nobody needs the answer.
-            let _ = answer.send(conn.and_then(question));
-        })));
-        answered.await.unwrap_or_else(|_| Err(StoreError::Io { cause: "a reader ended".into() }))
+        ask(&self.actors, &self.waiting, question).await
     }
+}
+
+async fn ask<T: Send + 'static>(
+    readers: &Addr<Reader>,
+    waiting: &Arc<Semaphore>,
+    question: impl FnOnce(&mut SqliteConnection) -> Result<T, StoreError> + Send + 'static,
+) -> Result<T, StoreError> {
+    let place = waiting.clone().try_acquire_owned().map_err(|_| StoreError::Overloaded)?;
+    let (answer, answered) = oneshot::channel();
+    readers.do_send(Question(Box::new(move |conn| {
+        // The place is taken until the question has had its turn, even if whoever asked has gone.
+        let _place = place;
+        if !answer.is_closed() {
+            let _ = answer.send(conn.and_then(question));
+        }
+    })));
+    answered.await.unwrap_or_else(|_| Err(StoreError::Io { cause: "a reader ended".into() }))
 }
 
 fn can_resume(conn: &mut SqliteConnection, since: Seq, max_bytes: u64) -> Result<bool, StoreError> {

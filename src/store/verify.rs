@@ -15,7 +15,7 @@ use super::rows::SnapshotRow;
 use super::schema::snapshots;
 
 /// How many rows are read at once.
-const ROWS: i64 = 2_000;
+const ROWS: i64 = 64;
 
 /// What was found in order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

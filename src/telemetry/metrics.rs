@@ -16,7 +16,7 @@ const SECONDS: [f64; 14] =
 const BATCHES: [f64; 11] = [1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0, 128.0, 256.0, 1024.0, 4096.0];
 
 /// What a connection can speak.
-const PROTOCOLS: [&str; 3] = ["plain", "v1", "sse"];
+const PROTOCOLS: [&str; 3] = ["plain", "opshub.v1", "sse"];
 
 /// Every metric of the hub, in a registry of its own.
 ///
@@ -24,7 +24,7 @@ const PROTOCOLS: [&str; 3] = ["plain", "v1", "sse"];
 #[derive(Debug)]
 pub struct Metrics {
     registered: Registered,
-    /// Live connections, by `protocol`: `plain`, `v1` or `sse`.
+    /// Live connections, by `protocol`: `plain`, `opshub.v1` or `sse`.
     pub connections: IntGaugeVec,
     /// Connections accepted so far, by `protocol`.
     pub connections_opened: IntCounterVec,
@@ -266,7 +266,7 @@ mod tests {
     #[test]
     fn known_labels_show_at_zero_before_anything_happened() {
         let text = Metrics::new().render();
-        assert!(text.contains("opshub_connections{protocol=\"v1\"} 0"), "{text}");
+        assert!(text.contains("opshub_connections{protocol=\"opshub.v1\"} 0"), "{text}");
         assert!(text.contains("opshub_resumes_total{outcome=\"state\"} 0"), "{text}");
     }
 
