@@ -67,6 +67,10 @@ impl Private {
     pub(super) fn pop_ahead(&mut self) -> Option<(Pieces, Option<Seq>)> {
         let Ahead { pieces, bytes, seq } = self.ahead.pop_front()?;
         self.ahead_bytes -= bytes;
+        if self.ahead.is_empty() {
+            // Most connections never need it again after their welcome.
+            self.ahead = VecDeque::new();
+        }
         Some((pieces, seq))
     }
 
@@ -80,6 +84,9 @@ impl Private {
         let answer = self.answers.pop_front()?;
         if let Waiting::Frame(frame) = &answer.what {
             self.answer_bytes -= frame.len();
+        }
+        if self.answers.is_empty() {
+            self.answers = VecDeque::new();
         }
         Some(answer.what)
     }

@@ -14,7 +14,7 @@ use super::error::ApiError;
 use super::state::AppState;
 
 /// Refuses requests of foreign pages that would change something; what may be asked with GET and
-/// changes something all the same calls [`refuse_foreign`] itself.
+/// changes something all the same calls `refuse_foreign` itself.
 ///
 /// # Errors
 /// `origin_refused`; the route was not reached.
