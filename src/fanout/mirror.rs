@@ -124,8 +124,9 @@ impl Mirror {
 
     /// Takes the next piece of bytes for a subscriber.
     pub(super) fn take(&self, subscriber: &mut Subscriber) -> Option<Bytes> {
+        let begins = subscriber.is_between_frames();
         let piece = subscriber.next(&self.stream.borrow(), self.about_now.get())?;
-        self.sent_frames.set(self.sent_frames.get() + 1);
+        self.sent_frames.set(self.sent_frames.get() + u64::from(begins));
         self.sent_bytes.set(self.sent_bytes.get() + piece.len() as u64);
         Some(piece)
     }

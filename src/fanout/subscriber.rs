@@ -317,6 +317,11 @@ impl Subscriber {
         self.encoding
     }
 
+    /// Whether the next piece begins a frame.
+    pub(super) fn is_between_frames(&self) -> bool {
+        self.sending.is_empty()
+    }
+
     /// The next piece of bytes; none where nothing waits.
     pub(super) fn next(&mut self, stream: &Stream, now: Instant) -> Option<Bytes> {
         if self.sending.is_empty() {

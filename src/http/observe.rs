@@ -38,17 +38,17 @@ pub async fn observe<B: MessageBody + 'static>(
     let method = request.method().to_string();
     let path = request.path().to_owned();
     let state = request.app_data::<Data<AppState>>().cloned();
-    let body_bytes = state.as_ref().map(|state| state.body_bytes).unwrap_or_default();
+    let told = state.as_deref().map(|state| &**state);
     request.extensions_mut().insert(RequestId(id.clone()));
 
     let outcome = AssertUnwindSafe(next.call(request)).catch_unwind().await;
     let outcome = match outcome {
-        Ok(Ok(response)) => Ok(in_one_form(response, &id, body_bytes)),
-        Ok(Err(error)) => Err(named(&error, &id, body_bytes)),
+        Ok(Ok(response)) => Ok(in_one_form(response, &id, told)),
+        Ok(Err(error)) => Err(named(&error, &id, told)),
         Err(panic) => {
             let cause = panic_message(panic.as_ref());
             log::error!(request_id = id.as_str(); "{method} {path} panicked: {cause}");
-            Err(named(&ApiError(Error::internal(cause)).into(), &id, body_bytes))
+            Err(named(&ApiError(Error::internal(cause)).into(), &id, told))
         }
     };
     let (status, route) = match &outcome {
@@ -100,7 +100,7 @@ fn is_sane(id: &str) -> bool {
 fn in_one_form<B: MessageBody + 'static>(
     response: ServiceResponse<B>,
     id: &str,
-    body_bytes: usize,
+    state: Option<&AppState>,
 ) -> ServiceResponse<EitherBody<B, BoxBody>> {
     let status = response.status();
     if !(status.is_client_error() || status.is_server_error()) || is_told(&response) {
@@ -108,9 +108,9 @@ fn in_one_form<B: MessageBody + 'static>(
     }
     let error = match response.response().error().and_then(|error| error.as_error::<ApiError>()) {
         Some(ApiError(error)) => error.clone(),
-        None => error::of_status(status, body_bytes),
+        None => error::of_status(status, body_limit(state)),
     };
-    tell(&error, id);
+    tell(&error, id, state);
     let answer = error::write(&error, id);
     let (request, old) = response.into_parts();
     // What the middlewares inside have added (CORS) belongs to the error as well.
@@ -132,12 +132,12 @@ fn is_told<B>(response: &ServiceResponse<B>) -> bool {
 pub(super) struct OwnForm;
 
 /// An error of a middleware, told with the request's id.
-fn named(error: &actix_web::Error, id: &str, body_bytes: usize) -> actix_web::Error {
+fn named(error: &actix_web::Error, id: &str, state: Option<&AppState>) -> actix_web::Error {
     let error = match error.as_error::<ApiError>() {
         Some(ApiError(error)) => error.clone(),
-        None => error::of_status(error.as_response_error().status_code(), body_bytes),
+        None => error::of_status(error.as_response_error().status_code(), body_limit(state)),
     };
-    tell(&error, id);
+    tell(&error, id, state);
     let mut response: HttpResponse = error::write(&error, id);
     if let Ok(value) = HeaderValue::from_str(id) {
         response.headers_mut().insert(REQUEST_ID, value);
@@ -145,8 +145,15 @@ fn named(error: &actix_web::Error, id: &str, body_bytes: usize) -> actix_web::Er
     actix_web::error::InternalError::from_response(ApiError(error), response).into()
 }
 
-/// The cause is for the log alone.
-fn tell(error: &Error, id: &str) {
+fn body_limit(state: Option<&AppState>) -> usize {
+    state.map(|state| state.body_bytes).unwrap_or_default()
+}
+
+/// Counts an error; its cause is for the log alone.
+fn tell(error: &Error, id: &str, state: Option<&AppState>) {
+    if let Some(state) = state {
+        state.metrics.rejected.with_label_values(&[error.spec().1]).inc();
+    }
     match error {
         Error::Internal { cause } => log::error!(request_id = id; "internal error: {cause}"),
         Error::StorageUnavailable { cause } => log::warn!(request_id = id; "storage unavailable: {cause}"),

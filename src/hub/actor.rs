@@ -216,10 +216,6 @@ impl Hub {
 
     /// Answers a request and every duplicate of it.
     pub(super) fn finish(&mut self, proposal: &Proposal, reply: Reply, result: Result<Accepted, Error>) {
-        if let Err(error) = &result {
-            let (_, error_type) = error.spec();
-            self.metrics.rejected.with_label_values(&[error_type]).inc();
-        }
         if let Some(idempotency) = &proposal.idempotency
             && let Some(in_progress) = self.keyed.remove(&idempotency.key)
         {
