@@ -129,8 +129,9 @@ fn close_reason(buffer: &[u8]) -> Option<Vec<u8>> {
     if *buffer.first()? != CLOSE {
         return None;
     }
-    let len = usize::from(buffer.get(1)? & 0x7F);
-    if len > CONTROL_MAX_BYTES {
+    let (masked, len) = (buffer.get(1)? & 0x80 != 0, usize::from(buffer.get(1)? & 0x7F));
+    if !masked || len > CONTROL_MAX_BYTES {
+        // Refused by the codec for that, whatever its reason is.
         return None;
     }
     let mask = buffer.get(2..6)?;
@@ -318,6 +319,7 @@ mod tests {
         assert_eq!(code(&close(b"\x03\xe8\xff"), 100), 1007);
         assert_eq!(code(&close(b"\x03\xed"), 100), 1002);
         assert_eq!(code(&close(b"\x03"), 100), 1002);
+        assert_eq!(code(&[0x88, 3, 0x03, 0xe8, 0xff, 0, 0, 0, 0], 100), 1002);
     }
 
     #[test]
