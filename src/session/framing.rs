@@ -60,7 +60,9 @@ where
     /// Takes the next message that has arrived completely.
     fn decode(&mut self) -> Result<Option<Received>, Close> {
         loop {
-            if close_reason(&self.buffer).is_some_and(|reason| std::str::from_utf8(&reason).is_err()) {
+            if close_reason(&self.buffer, self.max_bytes)
+                .is_some_and(|reason| std::str::from_utf8(&reason).is_err())
+            {
                 return Err(Close::new(CloseCode::NotUtf8));
             }
             let decoded = self.codec.decode(&mut self.buffer);
@@ -123,14 +125,14 @@ fn declared_len(buffer: &[u8]) -> Option<u64> {
 
 /// The reason in the close frame at the front, once it is there: the codec has one error for a reason
 /// that is no text (1007) and for a code that is none (1002).
-fn close_reason(buffer: &[u8]) -> Option<Vec<u8>> {
+fn close_reason(buffer: &[u8], max_bytes: usize) -> Option<Vec<u8>> {
     const CLOSE: u8 = 0x88;
     const CONTROL_MAX_BYTES: usize = 125;
     if *buffer.first()? != CLOSE {
         return None;
     }
     let (masked, len) = (buffer.get(1)? & 0x80 != 0, usize::from(buffer.get(1)? & 0x7F));
-    if !masked || len > CONTROL_MAX_BYTES {
+    if !masked || len > CONTROL_MAX_BYTES.min(max_bytes) {
         // Refused by the codec for that, whatever its reason is.
         return None;
     }
