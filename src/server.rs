@@ -87,12 +87,14 @@ pub fn run(config: Config) -> Result<(), StartError> {
 async fn serve(config: Config) -> Result<(), StartError> {
     let started = Instant::now();
     let (connections_max, sockets_max) = raise_file_limit(config.limits.connections);
+    // Before the store is touched: a port that is taken leaves no trace.
+    let (listener, address) = bind(&config)?;
     let options = store_options(&config)?;
     let opened = store::open(&options)?;
     let _lock = opened.lock;
     let recovered = opened.recovered;
     log::info!(
-        elapsed_ms = started.elapsed().as_secs_f64() * 1e3;
+        elapsed_ms = started.elapsed().as_micros() as f64 / 1e3;
         "read the log through {} (epoch {}), {} events after the newest snapshot",
         recovered.seq, recovered.epoch, recovered.since_snapshot
     );
@@ -123,7 +125,6 @@ async fn serve(config: Config) -> Result<(), StartError> {
     let hub = Hub::start_in_arbiter(&arbiter.handle(), move |_| Hub::new(parts));
     let hub = HubHandle::new(hub, config.limits.pending_changes);
 
-    let (listener, address) = bind(&config)?;
     let fanouts = Fanouts::default();
     let state = Data::new(AppState {
         hub: hub.clone(),
@@ -267,9 +268,9 @@ fn raise_file_limit(connections: usize) -> (usize, usize) {
     let sockets = usize::try_from(limit.saturating_sub(FILES_RESERVED)).unwrap_or(usize::MAX).max(2);
     let room = connections.min(sockets.saturating_sub(REQUEST_SOCKETS.min(sockets / 2)));
     if room < connections {
-        log::warn!(
-            "only {limit} files may be open: at most {room} connections are let in, not {connections}; \
-             raise `ulimit -n`"
+        log::info!(
+            "at most {room} connections are let in instead of {connections}, since only {limit} files may be \
+             open; `ulimit -n` raises that"
         );
     }
     (room, sockets)

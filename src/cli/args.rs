@@ -46,10 +46,10 @@ pub enum Command {
     /// Show every change as it happens; reconnects and resumes by itself
     #[command(after_help = "Examples:
   opshub watch
-  opshub watch --topics state,errors
+  opshub watch --topics state,health
   opshub watch --json | jq 'select(.type == \"command_executed\")'
 
-Topics: state, gateways, logs, errors, collections, presence, health; all but logs when not given.")]
+Topics: state, presence, health; all of them when not given.")]
     Watch(WatchArgs),
     /// Show who is connected, as a live table
     Top(TopArgs),
@@ -81,7 +81,7 @@ Exits with 1 when the time is over.")]
     Backup(BackupArgs),
     /// Check the log: its chain, and that replaying it gives the state
     Verify(DatabaseArgs),
-    /// Print the configuration in force and where each value came from
+    /// Print the configuration in force and, where it is not the default, where each value came from
     CheckConfig(ServeArgs),
     /// Print a completion script for a shell
     #[command(after_help = "Example: opshub completions bash > /etc/bash_completion.d/opshub")]

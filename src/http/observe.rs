@@ -65,7 +65,7 @@ pub async fn observe<B: MessageBody + 'static>(
             .observe(elapsed.as_secs_f64());
     }
     log::debug!(
-        request_id = id.as_str(), elapsed_ms = elapsed.as_secs_f64() * 1e3;
+        request_id = id.as_str(), elapsed_ms = elapsed.as_micros() as f64 / 1e3;
         "{method} {path} {}", status.as_u16()
     );
     outcome.map(|mut response| {

@@ -100,7 +100,7 @@ fn decode_envelope(mut envelope: Map<String, Value>) -> Result<Request, Error> {
     let kind = match envelope.remove("type") {
         Some(Value::String(kind)) => kind,
         Some(other) => return Err(unknown(other.to_string())),
-        None => return Err(unknown("none".into())),
+        None => return Err(unknown("(none given)".into())),
     };
     if !KNOWN_TYPES.contains(&kind.as_str()) {
         return Err(unknown(kind));

@@ -164,9 +164,7 @@ impl Session {
         }
         let stalled = self.outbox.stalled_for();
         if stalled >= self.settings.stall {
-            log::warn!(session_id = self.session_id.as_str(), actor = self.accept.actor.as_str();
-                "client {} took no byte for {} s and is disconnected", self.session_id, stalled.as_secs());
-            self.metrics.sessions_closed.with_label_values(&["stalled"]).inc();
+            self.tell_stalled(stalled);
             self.outbox.close();
             return ctx.stop();
         }
@@ -177,6 +175,12 @@ impl Session {
             self.pinged_at = now;
             self.outbox.push(ping_frame(&[]));
         }
+    }
+
+    fn tell_stalled(&self, stalled: Duration) {
+        log::warn!(session_id = self.session_id.as_str(), actor = self.accept.actor.as_str();
+            "client {} took no byte for {} s and is disconnected", self.session_id, stalled.as_secs());
+        self.metrics.sessions_closed.with_label_values(&["stalled"]).inc();
     }
 
     fn receive_text(&mut self, text: &Bytes, ctx: &mut Context<Self>) {
@@ -235,6 +239,11 @@ impl StreamHandler<Result<Received, Close>> for Session {
     fn finished(&mut self, ctx: &mut Context<Self>) {
         // Whether the client went or broke the protocol: what waits for it may still be sent.
         if self.outbox.closing_since().is_none() {
+            // The kernel ends a connection whose client takes nothing at about the same time as the tick.
+            let stalled = self.outbox.stalled_for();
+            if stalled >= self.settings.stall / 2 {
+                self.tell_stalled(stalled);
+            }
             self.outbox.close();
             ctx.stop();
         }

@@ -150,7 +150,10 @@ fn violation(error: &ProtocolError, max_bytes: usize) -> Close {
     match error {
         ProtocolError::Overflow => too_big(max_bytes),
         ProtocolError::Io(io) if io.kind() == std::io::ErrorKind::Other => Close::new(CloseCode::NotUtf8),
-        other => Close::because(CloseCode::ProtocolError, other.to_string()),
+        ProtocolError::Io(_) => Close::because(CloseCode::ProtocolError, "reserved bits must be zero"),
+        // Unknown opcodes have an error of their own: this one is for close frames alone.
+        ProtocolError::BadOpCode => Close::because(CloseCode::ProtocolError, "a close code that is none"),
+        other => Close::because(CloseCode::ProtocolError, other.to_string().to_lowercase()),
     }
 }
 

@@ -33,10 +33,9 @@ pub struct VerifyReport {
 impl fmt::Display for VerifyReport {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let VerifyReport { events, snapshots, first_seq, last_seq } = self;
-        write!(
-            f,
-            "{events} events ({first_seq} to {last_seq}) and {snapshots} snapshots are as they were written"
-        )
+        let many = |count: u64, what: &str| format!("{count} {what}{}", if count == 1 { "" } else { "s" });
+        let (events, snapshots) = (many(*events, "event"), many(*snapshots, "snapshot"));
+        write!(f, "{events} ({first_seq} to {last_seq}) and {snapshots}: as they were written")
     }
 }
 

@@ -39,6 +39,8 @@ pub fn init_with_tap(
     let mut builder = Builder::new();
     // Its notices about workers tell an operator nothing; a filter that names it brings them back.
     builder.filter_module("actix_server", LevelFilter::Warn);
+    // It logs an error for every request that is none, which anybody can send.
+    builder.filter_module("actix_http", LevelFilter::Off);
     builder.parse_filters(level);
     let json = match format {
         LogFormat::Auto => !io::stderr().is_terminal(),
