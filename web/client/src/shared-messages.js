@@ -1,0 +1,66 @@
+/**
+ * What a tab and the worker that holds the connection for all tabs say to each other. Both come from the
+ * same origin and the same release: the version is part of the worker's name.
+ */
+
+/** @import { Health, HubErrorFields, Status } from "../types/index.js" */
+/** @import { CommandResult, StateReason } from "../types/protocol.js" */
+/** @import { Request } from "./commands.js" */
+/** @import { Copy } from "./mirror.js" */
+
+/** Goes up whenever the messages change, so that tabs of two releases do not share a worker. */
+export const SHARED_VERSION = 1;
+
+/** What both ends take for the interval of their pings, in milliseconds. */
+export const SHARED_HEARTBEAT_MS = 6_000;
+
+/**
+ * What the connection is like; the first tab decides.
+ * @typedef {object} SharedOptions
+ * @property {string} url
+ * @property {readonly string[] | undefined} topics
+ * @property {{ initialMs: number, maxMs: number }} backoff
+ */
+
+/**
+ * From a tab.
+ * - `join`: the first message. `lock` is held by the tab for as long as it lives, where there are locks;
+ *   `copy` is what it knows already.
+ * - `ack`: `size` of what it was sent is taken.
+ * - `snapshot`: it needs a copy anew.
+ * @typedef {(
+ *   | { kind: "join", tab: string, lock: string | null, options: SharedOptions, copy: Copy | null }
+ *   | { kind: "ack", size: number }
+ *   | { kind: "snapshot" }
+ *   | { kind: "command", request: Request }
+ *   | { kind: "forget", id: string }
+ *   | { kind: "ping", id: string }
+ *   | { kind: "reconnect" }
+ *   | { kind: "wake" }
+ *   | { kind: "leave" }
+ * )} FromTab
+ */
+
+/**
+ * From the worker. Whatever has a `size` is to be acknowledged with it.
+ * - `joined`: the answer to `join`; what the tab has missed, or a snapshot, follows. `lock` is held by the
+ *   worker for as long as it lives, where there are locks.
+ * @typedef {(
+ *   | { kind: "joined", lock: string | null }
+ *   | { kind: "snapshot", reason: StateReason, copy: Copy, size: number }
+ *   | { kind: "frame", text: string, size: number }
+ *   | { kind: "status", status: Status, size: number }
+ *   | { kind: "health", health: Health, size: number }
+ *   | { kind: "answer", id: string, result: CommandResult }
+ *   | { kind: "failure", id: string, error: HubErrorFields }
+ *   | { kind: "pong", id: string }
+ * )} FromWorker
+ */
+
+/**
+ * What is needed of a `MessagePort`.
+ * @typedef {object} Port
+ * @property {(message: any) => void} postMessage
+ * @property {((event: any) => any) | null} onmessage
+ * @property {() => void} close
+ */
