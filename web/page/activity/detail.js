@@ -1,0 +1,117 @@
+import { html, useEffect, useState } from "../../vendor/preact.js";
+import { getJson, query } from "../core/api.js";
+import { typeName } from "../core/describe.js";
+import { differences, DIFFERENCES_MAX } from "../core/diff.js";
+import { messageOf } from "../core/text.js";
+import { href } from "../core/router.js";
+import { longDay, exact } from "../core/time.js";
+import { Dialog } from "../parts/dialog.js";
+import { Icon } from "../parts/icons.js";
+import { Line, Prose } from "../parts/text.js";
+import { Diff } from "./diff.js";
+
+/** Where there is no room beside the list the change is shown in a dialog. */
+const NARROW = "(max-width: 899px)";
+/** Holding an arrow key down asks for the change where it rests. */
+const REST_MS = 60;
+
+/**
+ * @typedef {{ frame: import("../core/types.js").Frame, found: import("../core/diff.js").Difference[] | null, cut: boolean }} Loaded
+ */
+
+/**
+ * One change with what it altered.
+ *
+ * @param {{ seq: number, live: import("../core/live.js").Live, onClose: () => void }} props
+ */
+export function Detail({ seq, live, onClose }) {
+  const [loaded, setLoaded] = useState(/** @type {Loaded | null} */ (null));
+  const [error, setError] = useState("");
+  const narrow = useMedia(NARROW);
+  useEffect(() => {
+    const controller = new AbortController();
+    const timer = setTimeout(async () => {
+      try {
+        const next = await load(seq, controller.signal);
+        setLoaded(next);
+        setError("");
+      } catch (problem) {
+        if (!controller.signal.aborted) setError(messageOf(problem));
+      }
+    }, REST_MS);
+    return () => {
+      clearTimeout(timer);
+      controller.abort();
+    };
+  }, [seq]);
+
+  const here = loaded?.frame.seq === seq ? loaded : null;
+  const body = html`<div class="detail-body" aria-busy=${here === null && !error}>
+    ${error ? html`<p class="detail-error" role="alert">This change cannot be shown: ${error}</p>` : here ? html`<${Change} loaded=${here} />` : null}
+  </div>`;
+  if (narrow) return html`<${Dialog} title=${`Change #${seq}`} class="detail-dialog" onClose=${onClose}>${body}</${Dialog}>`;
+  return html`<aside class="detail panel" aria-label=${`Change ${seq}`} onKeyDown=${(/** @type {KeyboardEvent} */ event) => { if (event.key === "Escape") { event.preventDefault(); onClose(); } }}>
+    <header class="panel-head">
+      <h2>Change #${seq}</h2>
+      <button type="button" class="button icon-only ghost" aria-label="Close the change" onClick=${onClose}><${Icon} name="cross" /></button>
+    </header>
+    ${body}
+  </aside>`;
+}
+
+/** @param {{ loaded: Loaded }} props */
+function Change({ loaded: { frame, found, cut } }) {
+  const { data = {} } = frame;
+  const at = Date.parse(frame.timestamp);
+  return html`
+    <p class="detail-summary"><${Prose} value=${String(data.message ?? data.summary ?? typeName(frame.type))} most=${2000} /></p>
+    <dl class="fields">
+      <div><dt>When</dt><dd><time datetime=${frame.timestamp}>${longDay(at)}, ${exact(at)}</time></dd></div>
+      <div><dt>Who</dt><dd><${Line} value=${frame.actor ?? "the hub"} /></dd></div>
+      <div><dt>Type</dt><dd>${typeName(frame.type)}</dd></div>
+      ${typeof data.command === "string" ? html`<div><dt>Command</dt><dd><code><${Line} value=${data.command} /></code></dd></div>` : null}
+      ${data.applied === false ? html`<div><dt>Applied</dt><dd>no, nothing was altered</dd></div>` : null}
+    </dl>
+    <h3>What changed</h3>
+    ${found === null
+      ? html`<p class="meta">The state before it is no longer kept.</p>`
+      : found.length === 0
+        ? html`<p class="meta">Nothing in the state.</p>`
+        : html`<${Diff} found=${found} />`}
+    ${cut ? html`<p class="meta">Only the first ${DIFFERENCES_MAX} operations are shown.</p>` : null}
+    <p class="detail-links"><a class="link" href=${href("overview", { at: frame.seq })}><${Icon} name="clock" />Show everything at this moment</a></p>
+  `;
+}
+
+/**
+ * @param {number} seq
+ * @param {AbortSignal} signal
+ * @returns {Promise<Loaded>}
+ */
+async function load(seq, signal) {
+  const [page, before] = await Promise.all([
+    getJson(`/api/events${query({ before: seq + 1, order: "desc", limit: 1 })}`, { signal }),
+    getJson(`/api/state${query({ at: seq - 1 })}`, { signal }).catch((error) => {
+      // The first change that is kept has no state before it that is.
+      if (error?.type === "history_pruned") return null;
+      throw error;
+    }),
+  ]);
+  const frame = page.events[0];
+  if (frame?.seq !== seq) throw new Error(`there is no change ${seq} in the log`);
+  const patch = frame.patch ?? [];
+  const found = patch.length === 0 ? [] : before ? differences(before.state, patch) : null;
+  return { frame, found, cut: patch.length > DIFFERENCES_MAX };
+}
+
+/** @param {string} text */
+function useMedia(text) {
+  const [matches, setMatches] = useState(() => matchMedia(text).matches);
+  useEffect(() => {
+    const list = matchMedia(text);
+    const follow = () => setMatches(list.matches);
+    list.addEventListener("change", follow);
+    return () => list.removeEventListener("change", follow);
+  }, [text]);
+  return matches;
+}

@@ -1,0 +1,109 @@
+/** axe-core finds nothing, whatever is shown. */
+
+/** @import { Page } from "playwright-core" */
+
+import assert from "node:assert/strict";
+import { test } from "node:test";
+
+import { accessible } from "./helpers/axe.js";
+import { BOUNDED, command, HUB_IS_AWAY, live, notLive, patch, shown, startDesk } from "./helpers/desk.js";
+import { scene } from "./helpers/scene.js";
+
+const DESK = { viewport: { width: 1440, height: 900 } };
+const PHONE = { viewport: { width: 390, height: 844 }, hasTouch: true, isMobile: true };
+const SIZES = /** @type {const} */ ([["desk", DESK], ["phone", PHONE]]);
+const THEMES = /** @type {const} */ (["light", "dark"]);
+const VIEWS = ["/#/", "/#/activity", "/#/activity?seq=2", "/#/connections"];
+
+for (const [size, person] of SIZES) {
+  for (const colorScheme of THEMES) {
+    test(`every view, ${size}, ${colorScheme}`, BOUNDED, async (t) => {
+      const { desk, hub, page } = await startDesk(t, { state: scene(), person: { ...person, colorScheme } });
+      for (const text of ["brief P7", "approve P7", "reject P8", "help"]) await command(hub, text);
+      let passed = 0;
+      for (const view of VIEWS) {
+        await page.goto(desk.url + view);
+        await page.reload();
+        await shown(page);
+        await live(page);
+        if (view.includes("seq")) await page.locator(".diff").waitFor();
+        passed += await accessible(page, `${view} ${size} ${colorScheme}`);
+      }
+      t.diagnostic(`no violation, ${passed} rules passed over ${VIEWS.length} views`);
+    });
+
+    test(`dialogs, the past and notices, ${size}, ${colorScheme}`, BOUNDED, async (t) => {
+      const { hub, page } = await startDesk(t, { state: scene(), person: { ...person, colorScheme } });
+      await page.getByRole("button", { name: "Approve P7" }).click();
+      await page.locator(".notice").waitFor();
+      await accessible(page, "a notice");
+      await openPalette(page);
+      await accessible(page, "the palette");
+      await page.keyboard.type("dance");
+      await page.keyboard.press("Enter");
+      await page.locator('.told[data-kind="error"]').waitFor();
+      await page.keyboard.press("ControlOrMeta+a");
+      await page.keyboard.type("approve ");
+      await page.keyboard.press("ArrowDown");
+      await accessible(page, "the palette with an error and a choice");
+      await page.keyboard.press("Escape");
+      await page.keyboard.press("?");
+      await page.getByRole("dialog").waitFor();
+      await accessible(page, "the shortcuts");
+      await page.keyboard.press("Escape");
+      await patch(hub, { system: { status: "ERROR" } });
+      await page.locator(".panel.system").getByText("ERROR").waitFor();
+      await page.keyboard.press("[");
+      await page.getByTestId("past").getByText(/#\d+/).waitFor();
+      await accessible(page, "the past");
+    });
+  }
+
+  test(`a hub with nothing in it, and one that is away, ${size}`, BOUNDED, async (t) => {
+    const { desk, hub, page } = await startDesk(t, { person, expects: HUB_IS_AWAY });
+    for (const view of ["/#/", "/#/activity"]) {
+      await page.goto(desk.url + view);
+      await shown(page);
+      await page.locator(".empty").first().waitFor();
+      await accessible(page, `nothing in ${view}`);
+    }
+    await patch(hub, scene());
+    await page.goto(`${desk.url}/#/`);
+    await page.getByText("Ship the beta").first().waitFor();
+    await hub.kill();
+    await notLive(page);
+    for (const colorScheme of THEMES) {
+      await page.emulateMedia({ colorScheme });
+      await accessible(page, `stale, ${colorScheme}`);
+    }
+  });
+}
+
+test("a wall, light and dark", BOUNDED, async (t) => {
+  const { desk, page } = await startDesk(t, { state: scene(), person: { viewport: { width: 1920, height: 1080 } } });
+  await page.goto(`${desk.url}/#/?wall`);
+  await page.locator(".wall-clock").waitFor();
+  for (const colorScheme of THEMES) {
+    await page.emulateMedia({ colorScheme });
+    await accessible(page, `the wall, ${colorScheme}`);
+  }
+});
+
+test("each view has one main heading, a title and landmarks", BOUNDED, async (t) => {
+  const { desk, page } = await startDesk(t, { state: scene() });
+  for (const [view, title] of [["/#/", "Overview"], ["/#/activity", "Activity"], ["/#/connections", "Connections"]]) {
+    await page.goto(desk.url + view);
+    await shown(page);
+    assert.deepEqual(await page.getByRole("heading", { level: 1 }).allTextContents(), [title]);
+    assert.equal(await page.title(), `${title} · opshub`);
+    assert.equal(await page.getByRole("link", { name: title, exact: true }).getAttribute("aria-current"), "page");
+    assert.equal(await page.getByRole("main").count(), 1);
+    assert.equal(await page.getByRole("banner").count(), 1);
+  }
+});
+
+/** Opens the palette. @param {Page} page */
+async function openPalette(page) {
+  await page.keyboard.press("Control+k");
+  await page.getByRole("combobox", { name: "Command" }).waitFor();
+}

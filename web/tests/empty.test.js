@@ -1,0 +1,59 @@
+/** Where nothing is, the page says how something comes, and what it says works. */
+
+/** @import { Page } from "playwright-core" */
+
+import assert from "node:assert/strict";
+import { execFile } from "node:child_process";
+import { dirname } from "node:path";
+import { test } from "node:test";
+import { promisify } from "node:util";
+
+import { BOUNDED, startDesk } from "./helpers/desk.js";
+import { BINARY } from "./helpers/binary.js";
+
+const run = promisify(execFile);
+
+/** Runs a line as a person pastes it, with the tests' own hub on the path. @param {string} line */
+const inShell = (line) => run("sh", ["-c", line], { env: { ...process.env, PATH: `${dirname(BINARY)}:${process.env.PATH}` } });
+
+/** A panel. @param {Page} page @param {string} area */
+const panel = (page, area) => page.locator(`.panel[data-area="${area}"]`);
+
+test("each empty part offers a command that fills it, as it stands there", BOUNDED, async (t) => {
+  const { page } = await startDesk(t);
+  await panel(page, "gw").getByText("No gateways").waitFor();
+  for (const [area, wanted] of [["pri", "Ship the beta"], ["day", "Stand-up"], ["owe", "Draft of the plan"], ["owed", "Keys to the lab"], ["brief", "Stand-up"]]) {
+    const line = await panel(page, area).locator(".snippet code").textContent();
+    assert.ok(line, `${area} has a command`);
+    await inShell(line);
+    await panel(page, area).getByText(wanted).first().waitFor();
+    assert.equal(await panel(page, area).locator(".empty").count(), 0, `${area} is no longer empty`);
+  }
+  await panel(page, "latest").locator("li").first().waitFor();
+});
+
+test("a hub in which nothing happened says so, and its command makes something happen", BOUNDED, async (t) => {
+  const { desk, page } = await startDesk(t);
+  await panel(page, "latest").getByText("Nothing happened yet").waitFor();
+  await page.goto(`${desk.url}/#/activity`);
+  await page.getByText("Nothing happened yet").waitFor();
+  const line = await page.locator("main .snippet code").textContent();
+  assert.ok(line);
+  await inShell(line);
+  await page.locator('.event[data-seq="1"]').waitFor();
+});
+
+test("a command is copied by its button", BOUNDED, async (t) => {
+  const { context, page } = await startDesk(t);
+  await context.grantPermissions(["clipboard-read", "clipboard-write"]);
+  const snippet = panel(page, "pri").locator(".snippet");
+  await snippet.getByRole("button", { name: "Copy the command" }).click();
+  await snippet.getByRole("status").getByText("copied").waitFor();
+  assert.equal(await page.evaluate(() => navigator.clipboard.readText()), await snippet.locator("code").textContent());
+});
+
+test("there is no time to travel in before anything happened", BOUNDED, async (t) => {
+  const { page } = await startDesk(t);
+  assert.ok(await page.getByRole("slider", { name: "Moment in the log" }).isDisabled());
+  assert.ok(await page.getByRole("button", { name: "Play the log" }).isDisabled());
+});

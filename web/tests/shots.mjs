@@ -1,0 +1,121 @@
+/**
+ * Takes a picture of each view, light and dark, at a desk, on a phone and on a wall, of a hub that the demo feeds.
+ *
+ *   npm run shots -- FOLDER
+ *
+ * The hub is `OPSHUB_BIN`, the demo `DEMO_BIN`; by default those of a debug build.
+ */
+
+/** @import { Browser, Page } from "playwright-core" */
+
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { mkdir } from "node:fs/promises";
+import { join, resolve } from "node:path";
+import { fileURLToPath } from "node:url";
+
+import { TestHub } from "../client/test/helpers/hub.js";
+import { launch } from "./helpers/browser.js";
+import { noonZone } from "./helpers/zone.js";
+
+const DEMO = process.env.DEMO_BIN ?? fileURLToPath(new URL("../../target/debug/examples/demo", import.meta.url));
+/** So many steps of the demo make a day that looks lived in. */
+const STEPS = 60;
+
+const DESK = { viewport: { width: 1440, height: 900 } };
+const PHONE = { viewport: { width: 390, height: 844 }, deviceScaleFactor: 2, isMobile: true, hasTouch: true };
+const WALL = { viewport: { width: 1920, height: 1080 } };
+
+/** @type {{ name: string, hash: string, screens: Record<string, object>, prepare?: (page: Page) => Promise<unknown> }[]} */
+const SHOTS = [
+  { name: "overview", hash: "#/", screens: { desk: DESK, phone: PHONE, tablet: { viewport: { width: 820, height: 1180 } } } },
+  { name: "activity", hash: "#/activity", screens: { desk: DESK, phone: PHONE }, prepare: (page) => page.locator(".event").first().waitFor() },
+  { name: "change", hash: "#/activity", screens: { desk: DESK, phone: PHONE }, prepare: openChange },
+  { name: "connections", hash: "#/connections", screens: { desk: DESK, phone: PHONE }, prepare: (page) => page.locator("tbody tr").first().waitFor() },
+  { name: "past", hash: "#/?at=40", screens: { desk: DESK, phone: PHONE }, prepare: (page) => page.getByTestId("past").getByText(/State after/).waitFor() },
+  { name: "palette", hash: "#/", screens: { desk: DESK, phone: PHONE }, prepare: openPalette },
+  { name: "wall", hash: "#/?wall", screens: { wall: WALL } },
+];
+
+const folder = process.argv[2];
+if (!folder) {
+  console.error("name the folder that the pictures go to: npm run shots -- FOLDER");
+  process.exit(2);
+}
+await main(resolve(folder));
+
+/** @param {string} folder */
+async function main(folder) {
+  await mkdir(folder, { recursive: true });
+  /** @type {(() => unknown)[]} */
+  const endings = [];
+  const owner = /** @type {any} */ ({ after: (/** @type {() => unknown} */ ending) => endings.unshift(ending) });
+  try {
+    const hub = await TestHub.start(owner);
+    await liveADay(hub.url);
+    const browser = await launch();
+    endings.unshift(() => browser.close());
+    for (const colorScheme of /** @type {const} */ (["light", "dark"])) {
+      for (const shot of SHOTS) {
+        for (const [screen, options] of Object.entries(shot.screens)) {
+          const path = join(folder, `${shot.name}-${screen}-${colorScheme}.png`);
+          await take(browser, `${hub.url}/${shot.hash}`, { ...options, colorScheme }, path, shot.prepare);
+          console.log(path);
+        }
+      }
+    }
+    const empty = await TestHub.start(owner);
+    for (const [screen, options] of Object.entries({ desk: DESK, phone: PHONE })) {
+      const path = join(folder, `empty-${screen}-light.png`);
+      await take(browser, empty.url, options, path, (page) => page.locator(".empty").first().waitFor());
+      console.log(path);
+    }
+    const path = join(folder, "stale-desk-light.png");
+    await take(browser, hub.url, DESK, path, async (page) => {
+      await hub.kill();
+      await page.getByTestId("stale").waitFor();
+    });
+    console.log(path);
+  } finally {
+    for (const ending of endings) await ending();
+  }
+}
+
+/** Lets the demo live a day. @param {string} url */
+async function liveADay(url) {
+  const args = ["--hub", url, "--speed", "1000", "--steps", String(STEPS)];
+  const demo = spawn(DEMO, args, { stdio: ["ignore", "ignore", "inherit"], env: { ...process.env, TZ: noonZone() } });
+  const [code] = await once(demo, "exit");
+  if (code !== 0) throw new Error(`the demo ended with ${code}`);
+}
+
+/**
+ * Takes one picture.
+ * @param {Browser} browser
+ * @param {string} url
+ * @param {object} options
+ * @param {string} path
+ * @param {((page: Page) => Promise<unknown>) | undefined} prepare
+ */
+async function take(browser, url, options, path, prepare) {
+  const context = await browser.newContext({ locale: "en-GB", timezoneId: noonZone(), reducedMotion: "reduce", ...options });
+  const page = await context.newPage();
+  await page.goto(url);
+  await page.locator('[data-testid="connection"][data-kind="live"]').waitFor();
+  await page.locator("main > *").nth(1).waitFor();
+  await prepare?.(page);
+  await page.screenshot({ path });
+  await context.close();
+}
+
+/** @param {Page} page */
+async function openChange(page) {
+  await page.locator(".event").nth(3).click();
+  await page.locator(".detail-body dl").first().waitFor();
+}
+
+/** @param {Page} page */
+async function openPalette(page) {
+  await page.keyboard.press("Control+k");
+  await page.getByRole("combobox", { name: "Command" }).fill("brief ");
+}
