@@ -1,15 +1,19 @@
 //! opshub: one live picture of a team's operations, durable and pushed to everyone at once.
 //!
 //! Folders are the parts of the design, and imports run one way: [`domain`] (pure) ← [`protocol`]
-//! (the wire) ← [`store`] (the log) ← [`hub`], [`fanout`] ← [`session`] ← [`http`] ← [`server`] ←
+//! (the wire) ← [`logs`] (log lines), [`store`] (the log of changes) ← [`hub`], [`fanout`] ← [`session`] ← [`http`] ← [`server`] ←
 //! [`cli`]. [`config`] and [`telemetry`] serve them all. `ARCHITECTURE.md` tells the whole story.
 
 pub mod cli;
 pub mod config;
 pub mod domain;
 pub mod fanout;
+pub mod gateway;
 pub mod http;
 pub mod hub;
+pub mod logs;
+pub mod monitor;
+pub mod notify;
 pub mod protocol;
 pub mod server;
 pub mod session;

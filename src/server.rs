@@ -1,39 +1,40 @@
 //! Putting the parts together: store, hub, workers; and taking them apart again.
 
+mod settings;
+
 use std::net::SocketAddr;
-use std::num::NonZeroU32;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use actix::prelude::*;
-use actix_web::dev::Extensions;
+use actix_server::Server;
+use actix_web::App;
 use actix_web::middleware::from_fn;
 use actix_web::web::Data;
-use actix_web::{App, HttpServer};
-use socket2::SockRef;
 
 use crate::config::Config;
-use crate::domain::{Limits, Timestamp};
+use crate::domain::Timestamp;
 use crate::fanout::{CloseAll, Fanout, Fanouts, Mirror};
-use crate::http::{AppState, DatabaseProbe, Worker, check_origin, cors, observe, routes};
-use crate::hub::{Committed, Connections, Drain, Hub, HubHandle, HubParts, HubSettings, Live};
-use crate::session::SessionSettings;
+use crate::gateway::Definition;
+use crate::http::{self, AppState, DatabaseProbe, PackedFiles, Worker, check_origin, cors, observe, routes};
+use crate::hub::{Committed, Connections, Drain, Hub, HubHandle, HubParts, Live};
+use crate::logs::{Logs, Pump, Records};
+use crate::monitor::{Monitor, MonitorHandle, MonitorParts};
+use crate::notify::{Notifier, NotifierHandle, NotifierParts};
 use crate::session::origin::Origins;
-use crate::store::{self, Db, Readers, StoreError, StoreOptions};
+use crate::store::{self, Db, Readers, StoreError};
 use crate::telemetry::metrics::Metrics;
 
-/// What the kernel may hold for one connection that takes nothing, in bytes.
-const SEND_BUFFER_BYTES: usize = 64 * 1024;
-/// Files that the hub needs beside its connections.
-const FILES_RESERVED: u64 = 128;
+use settings::{hub_settings, raise_file_limit, session_settings, store_options};
+
 /// Connections that wait to be accepted.
 const BACKLOG: u32 = 2_048;
-/// Sockets for plain requests, beside the connections that stay open.
-const REQUEST_SOCKETS: usize = 1_024;
 /// The latest time for clients to come back after a shutdown, in milliseconds.
 const RETRY_MS: u64 = 4_000;
 /// How often the actors are looked after.
 const WATCH_EVERY: Duration = Duration::from_secs(1);
+/// How long attempts to tell sinks have to end, at most.
+const LAST_POSTS: Duration = Duration::from_millis(500);
 /// The exit code where an actor that the hub cannot do without is gone.
 const EXIT_BROKEN: i32 = 70;
 
@@ -76,15 +77,15 @@ impl StartError {
     }
 }
 
-/// Runs the hub until it is told to stop by SIGTERM or SIGINT.
+/// Runs the hub until it is told to stop by SIGTERM or SIGINT; `records` is what it logs itself.
 ///
 /// # Errors
 /// Why it did not start; nothing was changed then.
-pub fn run(config: Config) -> Result<(), StartError> {
-    System::new().block_on(serve(config))
+pub fn run(config: Config, records: Records) -> Result<(), StartError> {
+    System::new().block_on(serve(config, records))
 }
 
-async fn serve(config: Config) -> Result<(), StartError> {
+async fn serve(config: Config, records: Records) -> Result<(), StartError> {
     let started = Instant::now();
     let (connections_max, sockets_max) = raise_file_limit(config.limits.connections);
     // Before the store is touched: a port that is taken leaves no trace.
@@ -100,12 +101,16 @@ async fn serve(config: Config) -> Result<(), StartError> {
     );
 
     let metrics = Arc::new(Metrics::new());
+    let logs = Logs::new(metrics.clone(), clock());
+    let pump = Pump::start(logs.clone(), records, clock).map_err(StartError::Serve)?;
     let committed = Committed::new(
         recovered.seq,
         recovered.state_seq,
         recovered.at.unwrap_or_else(clock),
         recovered.state.document.clone(),
     );
+    // New sinks begin here, before anything that this start itself changes.
+    let started_at = recovered.seq;
     let ring_bytes = config.session.ring_bytes;
     let live = Arc::new(Live::new(recovered.epoch.clone(), committed, ring_bytes));
     let connections = Connections::new(connections_max);
@@ -124,21 +129,52 @@ async fn serve(config: Config) -> Result<(), StartError> {
     let arbiter = Arbiter::new();
     let hub = Hub::start_in_arbiter(&arbiter.handle(), move |_| Hub::new(parts));
     let hub = HubHandle::new(hub, config.limits.pending_changes);
+    let parts = MonitorParts {
+        hub: hub.clone(),
+        live: live.clone(),
+        db: db.clone(),
+        metrics: metrics.clone(),
+        timezone: config.tz(),
+        clock,
+        configured: config.gateways.clone(),
+        registered: registered_gateways(&readers).await?,
+        history: readers.gateway_history().await?,
+    };
+    let sinks = NotifierParts {
+        live: live.clone(),
+        readers: readers.clone(),
+        db: db.clone(),
+        metrics: metrics.clone(),
+        clock,
+        definitions: config.notify.clone(),
+        cursors: readers.sink_cursors().await?,
+        newest: started_at,
+    };
+    let watchers = Arbiter::new();
+    let monitor =
+        MonitorHandle::new(Monitor::start_in_arbiter(&watchers.handle(), move |_| Monitor::new(parts)));
+    let notifier =
+        NotifierHandle::new(Notifier::start_in_arbiter(&watchers.handle(), move |_| Notifier::new(sinks)));
 
     let fanouts = Fanouts::default();
     let state = Data::new(AppState {
         hub: hub.clone(),
         live: live.clone(),
         readers,
+        logs: logs.clone(),
         probe: DatabaseProbe::new(db.clone()),
+        monitor: monitor.clone(),
+        notifier: notifier.clone(),
+        gateway_webhooks: config.gateway_webhooks.clone(),
         connections: connections.clone(),
         fanouts: fanouts.clone(),
         metrics: metrics.clone(),
-        origins: Origins::new(address, &config.server.cors_origins),
+        origins: Origins::new(address, &config.server.host, &config.server.cors_origins),
         session: session_settings(&config),
         outbox_bytes: config.session.outbox_bytes,
         message_bytes: config.limits.message_bytes,
         body_bytes: config.limits.body_bytes,
+        page: PackedFiles::default(),
         started,
     });
 
@@ -146,7 +182,7 @@ async fn serve(config: Config) -> Result<(), StartError> {
         let (hub, fanouts, cors_origins) = (hub.clone(), fanouts.clone(), config.server.cors_origins.clone());
         move || {
             let mirror = Mirror::new(live.clone(), metrics.clone(), ring_bytes);
-            fanouts.add(Fanout::new(mirror.clone(), hub.clone(), metrics.clone()).start());
+            fanouts.add(Fanout::new(mirror.clone(), hub.clone(), logs.clone()).start());
             App::new()
                 .app_data(state.clone())
                 .app_data(Worker { mirror })
@@ -157,29 +193,48 @@ async fn serve(config: Config) -> Result<(), StartError> {
         }
     };
     let stall = Duration::from_millis(config.session.stall_ms);
-    let watched =
-        Watched { hub: hub.clone(), db, fanouts: fanouts.clone(), connections: connections.clone() };
-    let stop = Stop { hub, connections, fanouts, limit: Duration::from_millis(config.server.shutdown_ms) };
-    let server = HttpServer::new(factory)
+    let watched = Watched {
+        hub: hub.clone(),
+        db,
+        fanouts: fanouts.clone(),
+        monitor: monitor.clone(),
+        notifier: notifier.clone(),
+        connections: connections.clone(),
+    };
+    let limit = Duration::from_millis(config.server.shutdown_ms);
+    let stop = Stop { hub, monitor, notifier, connections, fanouts, limit };
+    // Before anybody is told of the start: who knows of it may end it.
+    let told = signal();
+    let server = Server::build();
+    let shutdown = server.graceful_shutdown_signal();
+    let server = server
         .workers(config.worker_count())
         .backlog(BACKLOG)
         // What is over waits in the backlog; the hub's own limit is told properly.
-        .max_connections(sockets_max.div_ceil(config.worker_count()))
-        .tcp_nodelay(true)
-        // Not a small value: after the close of a WebSocket the stack would linger for far longer.
-        .client_disconnect_timeout(Duration::ZERO)
-        .on_connect(move |socket, _: &mut Extensions| tune(socket, stall))
-        .shutdown_signal(async move { stop.when_told().await })
+        .max_concurrent_connections(sockets_max.div_ceil(config.worker_count()))
+        .shutdown_signal(stop.when_told(told))
         .shutdown_timeout(1)
-        .listen(listener)
+        .listen("opshub", listener, move || http::serve(factory(), stall, shutdown.clone()))
         .map_err(|cause| StartError::Bind { address: address.to_string(), cause })?
         .run();
     announce(address);
     actix_rt::spawn(watched.watch());
     server.await.map_err(StartError::Serve)?;
+    watchers.stop();
     arbiter.stop();
+    drop(pump);
     log::info!("stopped");
     Ok(())
+}
+
+/// Reads the gateways that were registered; one that cannot be read any more is not watched.
+async fn registered_gateways(readers: &Readers) -> Result<Vec<Definition>, StoreError> {
+    let stored = readers.gateway_definitions().await?;
+    let read = stored.into_iter().filter_map(|(id, text)| {
+        let read = serde_json::from_str(&text);
+        read.inspect_err(|error| log::error!("gateway {id} is not watched, its definition: {error}")).ok()
+    });
+    Ok(read.collect())
 }
 
 /// Tells on standard output where the hub listens; scripts wait for the last line.
@@ -205,104 +260,13 @@ fn bind(config: &Config) -> Result<(std::net::TcpListener, SocketAddr), StartErr
     Ok((listener, address))
 }
 
-fn store_options(config: &Config) -> Result<StoreOptions, StartError> {
-    let path = config.database_path();
-    if let Some(dir) = path.parent().filter(|dir| !dir.as_os_str().is_empty()) {
-        std::fs::create_dir_all(dir).map_err(|cause| StartError::DataDir { path: dir.to_owned(), cause })?;
-    }
-    Ok(StoreOptions {
-        path,
-        busy_timeout_ms: config.store.busy_timeout_ms,
-        max_bytes: config.store.max_bytes,
-    })
-}
-
-fn limits(config: &Config) -> Limits {
-    Limits {
-        document_bytes: config.limits.document_bytes,
-        list_items: config.limits.list_items,
-        change_bytes: config.limits.change_bytes,
-    }
-}
-
-fn hub_settings(config: &Config) -> HubSettings {
-    HubSettings {
-        limits: limits(config),
-        timezone: config.tz(),
-        snapshot_every: config.store.snapshot_every,
-        keep_events: config.store.keep_events,
-        keep_days: config.store.keep_days,
-        heartbeat_ms: config.session.heartbeat_ms,
-        collection_timeout_ms: config.collection.timeout.saturating_mul(1_000),
-    }
-}
-
-fn session_settings(config: &Config) -> SessionSettings {
-    let at_least_one = |count: u32| NonZeroU32::new(count).unwrap_or(NonZeroU32::MIN);
-    SessionSettings {
-        heartbeat: Duration::from_millis(config.session.heartbeat_ms),
-        silence: Duration::from_millis(config.session.silence_ms),
-        stall: Duration::from_millis(config.session.stall_ms),
-        close_wait: Duration::from_millis(config.session.close_wait_ms),
-        messages_per_second: at_least_one(config.limits.messages_per_second),
-        messages_burst: at_least_one(config.limits.messages_burst),
-        excess: Duration::from_millis(config.limits.excess_ms),
-        bad_frames_per_minute: config.limits.bad_frames_per_minute,
-        resume_bytes: config.session.resume_bytes as u64,
-    }
-}
-
-/// Raises the soft limit of open files to what `connections` need, as far as the hard limit allows.
-///
-/// Tells how many connections may stay open, and how many sockets there may be with those of plain
-/// requests: the files of the store are out of their reach.
-fn raise_file_limit(connections: usize) -> (usize, usize) {
-    let wanted = (connections + REQUEST_SOCKETS) as u64 + FILES_RESERVED;
-    let limit = match rlimit::increase_nofile_limit(wanted) {
-        Ok(limit) => limit.min(wanted),
-        Err(error) => {
-            log::warn!("the limit of open files is not known, connections stay at {connections}: {error}");
-            wanted
-        }
-    };
-    let sockets = usize::try_from(limit.saturating_sub(FILES_RESERVED)).unwrap_or(usize::MAX).max(2);
-    let room = connections.min(sockets.saturating_sub(REQUEST_SOCKETS.min(sockets / 2)));
-    if room < connections {
-        log::info!(
-            "at most {room} connections are let in instead of {connections}, since only {limit} files may be \
-             open; `ulimit -n` raises that"
-        );
-    }
-    (room, sockets)
-}
-
-/// Bounds what the kernel keeps for a connection, and ends one whose client takes nothing: a
-/// connection that is blocked in a write can be ended only from there.
-fn tune(socket: &dyn std::any::Any, stall: Duration) {
-    let Some(stream) = socket.downcast_ref::<actix_web::rt::net::TcpStream>() else { return };
-    let socket = SockRef::from(stream);
-    let tuned =
-        socket.set_send_buffer_size(SEND_BUFFER_BYTES).and_then(|()| set_user_timeout(&socket, stall));
-    if let Err(error) = tuned {
-        log::debug!("a connection goes without its socket options: {error}");
-    }
-}
-
-#[cfg(target_os = "linux")]
-fn set_user_timeout(socket: &SockRef<'_>, stall: Duration) -> std::io::Result<()> {
-    socket.set_tcp_user_timeout(Some(stall))
-}
-
-#[cfg(not(target_os = "linux"))]
-fn set_user_timeout(_: &SockRef<'_>, _: Duration) -> std::io::Result<()> {
-    Ok(())
-}
-
 /// The actors that nothing works without.
 struct Watched {
     hub: HubHandle,
     db: Addr<Db>,
     fanouts: Fanouts,
+    monitor: MonitorHandle,
+    notifier: NotifierHandle,
     connections: Arc<Connections>,
 }
 
@@ -320,6 +284,8 @@ impl Watched {
                 ("hub", self.hub.addr().connected()),
                 ("database", self.db.connected()),
                 ("fan-out", self.fanouts.all_alive()),
+                ("monitor", self.monitor.addr().connected()),
+                ("notifier", self.notifier.addr().connected()),
             ];
             if let Some((name, _)) = alive.into_iter().find(|(_, alive)| !alive) {
                 log::error!(
@@ -334,19 +300,23 @@ impl Watched {
 /// What a shutdown needs.
 struct Stop {
     hub: HubHandle,
+    monitor: MonitorHandle,
+    notifier: NotifierHandle,
     connections: Arc<Connections>,
     fanouts: Fanouts,
     limit: Duration,
 }
 
 impl Stop {
-    /// Waits for SIGTERM or SIGINT, then brings everything to its end: no new connections, what was
-    /// proposed is committed, a snapshot is stored, every client is told.
-    async fn when_told(self) {
-        let signal = signal().await;
+    /// Waits until it is `told` by a signal, then brings everything to its end: no new connections, what
+    /// was proposed is committed, a snapshot is stored, every client is told.
+    async fn when_told(self, told: impl Future<Output = &'static str>) {
+        let signal = told.await;
         log::info!("stopping on {signal}: {} connections", self.connections.total());
         let begun = Instant::now();
         self.connections.close();
+        self.monitor.save().await;
+        self.notifier.stop(self.limit.mul_f64(0.05).min(LAST_POSTS)).await;
         // A part of the time stays for the goodbyes and for the server's own end.
         let drained = tokio::time::timeout(self.limit.mul_f64(0.5), self.hub.addr().send(Drain)).await;
         if !matches!(drained, Ok(Ok(()))) {
@@ -366,14 +336,17 @@ impl Stop {
     }
 }
 
+/// Takes SIGTERM and SIGINT from now on; the future ends with the first of them.
 #[cfg(unix)]
-async fn signal() -> &'static str {
+fn signal() -> impl Future<Output = &'static str> {
     use tokio::signal::unix::{SignalKind, signal};
-    let mut term =
-        signal(SignalKind::terminate()).expect("a signal handler can be set once the runtime runs");
-    tokio::select! {
-        _ = term.recv() => "SIGTERM",
-        _ = tokio::signal::ctrl_c() => "SIGINT",
+    let on = |kind| signal(kind).expect("a signal handler can be set once the runtime runs");
+    let (mut term, mut int) = (on(SignalKind::terminate()), on(SignalKind::interrupt()));
+    async move {
+        tokio::select! {
+            _ = term.recv() => "SIGTERM",
+            _ = int.recv() => "SIGINT",
+        }
     }
 }
 

@@ -9,48 +9,7 @@ use std::process::Stdio;
 use common::hub::folder;
 use common::process::run;
 use common::{TestHub, Value, assert_names, json, within};
-use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader, Lines};
-use tokio::process::{Child, ChildStdout};
-
-/// A command line that goes on until it is killed, at the latest with this value.
-struct Running {
-    child: Child,
-    lines: Lines<BufReader<ChildStdout>>,
-}
-
-impl Running {
-    fn start(hub: &TestHub, args: &[&str]) -> Running {
-        let mut command = tokio::process::Command::from(hub.cli_command());
-        let mut child = command
-            .args(args)
-            .kill_on_drop(true)
-            .stdout(Stdio::piped())
-            .stderr(Stdio::null())
-            .spawn()
-            .unwrap();
-        let lines = BufReader::new(child.stdout.take().unwrap()).lines();
-        Running { child, lines }
-    }
-
-    /// The next line, as the JSON that it must be.
-    async fn json(&mut self) -> Value {
-        let line =
-            within("a line of output", self.lines.next_line()).await.unwrap().expect("the output ended");
-        serde_json::from_str(&line).unwrap_or_else(|e| panic!("{e}: {line}"))
-    }
-
-    /// The next line with a committed change.
-    async fn change(&mut self) -> Value {
-        loop {
-            let json = self.json().await;
-            if json["seq"].is_u64()
-                && !["state", "heartbeat", "connected"].contains(&json["type"].as_str().unwrap())
-            {
-                return json;
-            }
-        }
-    }
-}
+use tokio::io::AsyncWriteExt;
 
 #[tokio::test]
 async fn exit_codes_tell_scripts_what_happened() {
@@ -120,47 +79,6 @@ async fn a_command_prints_what_the_hub_said() {
 }
 
 #[tokio::test]
-async fn watch_goes_on_across_a_crash_without_a_gap() {
-    let mut hub = TestHub::start().await;
-    let mut watch = Running::start(&hub, &["watch", "--json"]);
-    while watch.json().await["type"] != "state" {}
-    let mut seq = 0;
-    for round in 0..3 {
-        for n in 0..5 {
-            hub.command(&format!("approve R{round}-{n}")).await.ok();
-        }
-        for _ in 0..5 {
-            seq += 1;
-            assert_eq!(watch.change().await["seq"], seq);
-        }
-        // What is committed while the watcher cannot be there is what it has to catch up with.
-        hub.kill9();
-        hub.restart_here().await;
-        hub.command(&format!("done R{round}")).await.ok();
-        seq += 1;
-        let change = watch.change().await;
-        assert_eq!((&change["seq"], &change["data"]["action"]), (&json!(seq), &json!("done")));
-    }
-    watch.child.kill().await.unwrap();
-}
-
-#[tokio::test]
-async fn watch_shows_people_what_changed() {
-    let hub = TestHub::start().await;
-    let mut watch = Running::start(&hub, &["watch", "--topics", "state"]);
-    common::eventually("the watcher is there", || async {
-        let answer = hub.get("/api/connections").await.ok();
-        (answer["connections"].as_array().unwrap().len() == 1).then_some(())
-    })
-    .await;
-    hub.command("approve P7").await.ok();
-    within("a line that tells it", async {
-        while !watch.lines.next_line().await.unwrap().expect("the output ended").contains("P7") {}
-    })
-    .await;
-}
-
-#[tokio::test]
 async fn wait_ends_when_the_status_is_there_or_the_time_is_over() {
     let hub = TestHub::start().await;
     assert_eq!(hub.cli(&["wait", "--status", "IDLE", "--timeout", "5"]).await.code, Some(0));
@@ -196,6 +114,36 @@ async fn events_are_printed_as_they_are_stored() {
     assert!(!newest.stdout.contains("T26"), "{}", newest.stdout);
     let filtered = hub.cli(&["events", "--json", "--type", "state_change"]).await;
     assert_eq!((filtered.code, filtered.stdout.as_str()), (Some(0), ""));
+}
+
+#[tokio::test]
+async fn events_come_in_the_order_that_is_asked_for() {
+    let hub = TestHub::start().await;
+    for n in 1..=6 {
+        hub.command(&format!("approve T{n}")).await.ok();
+    }
+    for (args, expected) in [
+        (&["--order", "asc", "--limit", "3"][..], &[1, 2, 3][..]),
+        (&["--order", "desc", "--limit", "3"], &[6, 5, 4]),
+        (&["--order", "desc", "--since", "2", "--before", "5"], &[4, 3]),
+        // The newest ones, but read from top to bottom.
+        (&["--limit", "3"], &[4, 5, 6]),
+    ] {
+        let listed = hub.cli(&[&["events", "--json"], args].concat()).await;
+        assert_eq!(listed.code, Some(0), "{args:?}: {listed:?}");
+        let seqs: Vec<u64> = listed
+            .stdout
+            .lines()
+            .map(|line| serde_json::from_str::<Value>(line).unwrap()["seq"].as_u64().unwrap())
+            .collect();
+        assert_eq!(seqs, expected, "{args:?}");
+    }
+    for senseless in
+        [&["--order", "up"][..], &["--order", "desc", "--follow"], &["--before", "3", "--follow"]]
+    {
+        let refused = hub.cli(&[&["events"], senseless].concat()).await;
+        assert_eq!((refused.code, refused.stdout.as_str()), (Some(2), ""), "{senseless:?}: {refused:?}");
+    }
 }
 
 #[tokio::test]
@@ -262,6 +210,34 @@ async fn backup_and_verify_say_what_they_did() {
     let missing = run(nothing.path(), &["verify", "--data-dir", "."]).await;
     assert!(missing.code.is_some_and(|code| code != 0), "{missing:?}");
     assert_eq!(std::fs::read_dir(nothing.path()).unwrap().count(), 0, "verify made something");
+}
+
+#[tokio::test]
+async fn a_backup_never_overwrites_a_file_and_clears_away_what_an_interrupted_one_left() {
+    let hub = TestHub::start().await;
+    hub.command("approve P1").await.ok();
+    let taken = hub.folder().join("taken.db");
+    std::fs::write(&taken, "a letter").unwrap();
+    let refused = hub.cli(&["backup", taken.to_str().unwrap()]).await;
+    assert_eq!((refused.code, refused.stdout.as_str()), (Some(2), ""), "{refused:?}");
+    assert_names(&refused.stderr, &["taken.db", "there already"]);
+    assert_eq!(std::fs::read_to_string(&taken).unwrap(), "a letter");
+
+    let (folder, part) = (hub.folder().join("copies"), hub.folder().join("copies/opshub.db.part"));
+    std::fs::create_dir(&folder).unwrap();
+    std::fs::write(&part, "half a database").unwrap();
+    let backup = hub.cli(&["backup", folder.join("opshub.db").to_str().unwrap()]).await;
+    assert_eq!(backup.code, Some(0), "{backup:?}");
+    assert!(!part.exists(), "the part of an interrupted backup is still there");
+    let verified = hub.cli(&["verify", "--data-dir", folder.to_str().unwrap()]).await;
+    assert_eq!(verified.code, Some(0), "{verified:?}");
+    assert_names(&verified.stdout, &["1 event"]);
+
+    // Where no copy can be made, nothing is left that looks like one.
+    let nowhere = hub.folder().join("no-such-folder/copy.db");
+    let failed = hub.cli(&["backup", nowhere.to_str().unwrap()]).await;
+    assert_eq!((failed.code, failed.stdout.as_str()), (Some(1), ""), "{failed:?}");
+    assert!(failed.stderr.contains("cannot back up"), "{failed:?}");
 }
 
 #[tokio::test]

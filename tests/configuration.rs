@@ -4,9 +4,12 @@
 
 mod common;
 
+use std::process::Stdio;
+
 use common::hub::folder;
-use common::process::{Finished, finish, opshub, run};
-use common::{TestHub, assert_names};
+use common::process::{Finished, finish, opshub, run, signal};
+use common::{TestHub, Value, assert_names, within};
+use tokio::io::{AsyncBufReadExt, BufReader};
 
 /// Runs `check-config` on `yaml` with `variables`.
 async fn check(yaml: &str, variables: &[(&str, &str)]) -> Finished {
@@ -110,4 +113,51 @@ async fn a_start_says_where_the_dashboard_is() {
     let said = hub.said();
     assert!(said.contains(&hub.url("")), "{said}");
     assert!(said.contains("dashboard"), "{said}");
+}
+
+#[tokio::test]
+async fn the_log_has_the_form_that_is_asked_for() {
+    for (format, is_json) in [("text", false), ("json", true)] {
+        // On the command line, so that the flag wins over what the environment says.
+        let dir = folder();
+        let other = if is_json { "text" } else { "json" };
+        let log = std::fs::File::create(dir.path().join("log")).unwrap();
+        let mut command = opshub(dir.path());
+        command.args(["serve", "--port", "0", "--log-level", "debug", "--log-format", format]);
+        command.env("OPSHUB_LOG__FORMAT", other).stderr(log).stdout(Stdio::piped());
+        let mut hub = tokio::process::Command::from(command).kill_on_drop(true).spawn().unwrap();
+        let mut said = BufReader::new(hub.stdout.take().unwrap()).lines();
+        within("the start", async {
+            while !said.next_line().await.unwrap().expect("no start").contains("listening on") {}
+        })
+        .await;
+        signal(hub.id().unwrap(), "TERM");
+        assert!(within("the end", hub.wait()).await.unwrap().success());
+        let log = std::fs::read_to_string(dir.path().join("log")).unwrap();
+        assert!(log.lines().count() > 2, "nothing was logged: {log}");
+        for line in log.lines() {
+            let json = serde_json::from_str::<Value>(line).is_ok_and(|value| value.is_object());
+            assert_eq!(json, is_json, "as {format}: {line}");
+            assert!(is_json || line.contains(" [opshub"), "no module in {line}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn the_command_line_takes_the_hubs_address_from_the_environment_file() {
+    let hub = TestHub::start().await;
+    let dir = folder();
+    std::fs::write(dir.path().join(".env"), format!("OPSHUB_URL={}\n", hub.url(""))).unwrap();
+    let done = run(dir.path(), &["command", "approve P7"]).await;
+    assert_eq!((done.code, hub.seq().await), (Some(0), 1), "{done:?}");
+
+    // The environment wins over the file, and a flag over both.
+    let mut elsewhere = opshub(dir.path());
+    elsewhere.args(["status"]).env("OPSHUB_URL", "http://127.0.0.1:1");
+    let unreachable = finish(elsewhere).await;
+    assert_eq!(unreachable.code, Some(3), "{unreachable:?}");
+    let mut flag = opshub(dir.path());
+    flag.args(["status", "--url", &hub.url("")]).env("OPSHUB_URL", "http://127.0.0.1:1");
+    let reached = finish(flag).await;
+    assert_eq!(reached.code, Some(0), "{reached:?}");
 }

@@ -47,6 +47,30 @@ async fn a_handshake_is_answered_with_its_own_key() {
     assert_eq!(head.header("sec-websocket-protocol"), None);
 }
 
+/// Frames are written past the HTTP stack: never before it has written all that came first.
+#[tokio::test]
+async fn a_handshake_behind_unread_answers_waits_for_its_turn() {
+    const AHEAD: usize = 15;
+    let hub = start().await;
+    let mut raw = Raw::connect(hub.address()).await;
+    let page = format!("GET /openapi.json HTTP/1.1\r\nHost: {}\r\n\r\n", hub.address());
+    let v1 = "Sec-WebSocket-Protocol: opshub.v1\r\n";
+    raw.write(format!("{}{}", page.repeat(AHEAD), request(&hub, "", v1)).as_bytes()).await;
+    for progress in 1..=5 {
+        hub.post("/api/system/status", json!({ "progress": progress })).await.ok();
+    }
+    for _ in 0..AHEAD {
+        let head = raw.head().await;
+        assert_eq!(head.status, 200);
+        let body = raw.body(head.header("content-length").unwrap().parse().unwrap()).await;
+        assert!(serde_json::from_str::<common::Value>(&body).is_ok(), "a whole document");
+    }
+    assert_eq!(raw.head().await.status, 101);
+    assert_eq!(raw.expect(TEXT).await.json()["type"], "connected");
+    hub.post("/api/system/status", json!({ "progress": 50 })).await.ok();
+    while raw.expect_type("state_change").await["patch"][0]["value"] != 50 {}
+}
+
 #[tokio::test]
 async fn a_handshake_that_is_none_is_refused() {
     let hub = start().await;

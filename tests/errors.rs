@@ -4,7 +4,11 @@
 
 mod common;
 
-use common::{TestHub, Value, json};
+use common::db::Lock;
+use common::{TestHub, Value, filling, json};
+use futures_util::future::{Either, select};
+use futures_util::{StreamExt, stream};
+use reqwest::{Body, RequestBuilder};
 
 const METHODS: [&str; 5] = ["get", "post", "put", "patch", "delete"];
 
@@ -26,7 +30,7 @@ async fn operations(hub: &TestHub) -> Vec<Operation> {
     let document = hub.get("/openapi.json").await.ok();
     let mut found = Vec::new();
     for (template, methods) in document["paths"].as_object().unwrap() {
-        let path = template.replace("{list}", "owe").replace("{id}", "X");
+        let path = template.replace("{list}", "owe").replace("{id}", "X").replace("{path}", "page/main.js");
         assert!(!path.contains('{'), "a place that this test cannot fill: {template}");
         for (method, spec) in methods.as_object().unwrap() {
             if METHODS.contains(&method.as_str()) {
@@ -238,6 +242,87 @@ async fn bad_values_are_named_with_what_was_found() {
     for query in ["/api/state?at=x", "/api/state?at=", "/api/system/status?wait=x&since=0"] {
         hub.get(query).await.error(400);
     }
+}
+
+#[tokio::test]
+async fn what_is_refused_is_told_why_and_changes_nothing() {
+    let hub = TestHub::start_with(&[("OPSHUB_LIMITS__CHANGE_BYTES", "40000")]).await;
+    let get = |path: &str| hub.request("GET", path);
+    let merge = |value: Value| hub.patch_request("merge", &value);
+    let patch = |value: Value| hub.patch_request("json", &value);
+    let brief = |field: &str, value: Value| {
+        let mut brief =
+            json!({ "id": "B1", "title": "T", "body": "", "created_at": "2030-01-01T00:00:00.000Z" });
+        brief[field] = value;
+        merge(json!({ "active_brief": brief }))
+    };
+    let keys = hub
+        .request("POST", "/api/command")
+        .header("idempotency-key", "one")
+        .json(&json!({ "command": "approve P1", "idempotency_key": "other" }));
+    let large = json!({ "commitments": { "owe": [{ "id": "X", "filling": filling(1, 60_000) }] } });
+    let op = json!({ "op": "replace", "path": "/system/progress", "value": 1 });
+    let cases: [(RequestBuilder, u16, &str, &str); 16] = [
+        (get("/api/system/status?wait=-1"), 400, "invalid_value", "wait must be"),
+        (get("/api/system/status?wait=NaN"), 400, "invalid_value", "wait must be"),
+        (get("/api/system/status?since=0"), 400, "invalid_value", "since goes with wait"),
+        (keys, 400, "invalid_value", "idempotency_key and the Idempotency-Key header must be the same"),
+        (merge(json!([{ "system": { "progress": 1 } }])), 400, "invalid_value", "must be an object, got"),
+        (merge(json!({ "system": [] })), 400, "invalid_value", "/system: expected an object"),
+        (patch(op.clone()), 400, "invalid_patch", "must be an array of operations, got"),
+        (patch(json!(vec![op; 5_001])), 413, "limit_exceeded", "more than 5000 operations, got 5001"),
+        (merge(large), 413, "limit_exceeded", "40000 bytes"),
+        (merge(json!({ "active_brief": "P1" })), 400, "invalid_value", "/active_brief must be an object"),
+        (merge(json!({ "active_brief": [] })), 400, "invalid_value", "/active_brief must be an object"),
+        (brief("id", json!(7)), 400, "invalid_value", "id must be a string, got 7"),
+        (brief("target", json!(["P1"])), 400, "invalid_value", "target must be a string, got"),
+        (brief("created_at", json!("soon")), 400, "invalid_value", "created_at must be an RFC 3339 time"),
+        (brief("title", Value::Null), 400, "invalid_value", "title is missing"),
+        (brief("mood", json!("good")), 400, "unknown_field", "mood"),
+    ];
+    let before = hub.get("/api/state").await.ok();
+    for (request, status, error_type, words) in cases {
+        let answer = hub.send(request).await;
+        let message = answer.refused(status, error_type)["message"].as_str().unwrap();
+        assert!(message.contains(words), "{words:?} is missing in {message}");
+    }
+    assert_eq!(hub.get("/api/state").await.ok().text, before.text);
+    hub.send(brief("target", json!("P1"))).await.ok();
+}
+
+#[tokio::test]
+async fn a_key_under_way_is_refused_to_another_request() {
+    let hub = TestHub::start().await;
+    // Whichever comes first waits for the disk, so that it is under way until the lock is given back.
+    let lock = Lock::hold(&hub.database());
+    let send = |command: &str| {
+        let request = hub.request("POST", "/api/command").header("idempotency-key", "k");
+        Box::pin(hub.send(request.json(&json!({ "command": command }))))
+    };
+    let (refused, waiting) = match select(send("approve P1"), send("approve P2")).await {
+        Either::Left(done) => done,
+        Either::Right((refused, waiting)) => (refused, waiting),
+    };
+    refused.refused(422, "idempotency_mismatch");
+    lock.release();
+    assert_eq!(waiting.await.ok().seq(), 1);
+    assert_eq!(hub.seq().await, 1);
+}
+
+#[tokio::test]
+async fn a_body_that_does_not_arrive_is_given_up_and_holds_up_nobody() {
+    let hub = TestHub::start().await;
+    let never = stream::iter([Ok::<_, std::io::Error>("{")]).chain(stream::pending());
+    let request = hub.request("POST", "/api/command").header("content-type", "application/json");
+    let slow = Box::pin(hub.send(request.body(Body::wrap_stream(never))));
+    let Either::Right((others, slow)) = select(slow, Box::pin(hub.command("approve P1"))).await else {
+        panic!("half a body was answered at once");
+    };
+    assert_eq!(others.ok().seq(), 1);
+    let answer = slow.await;
+    let message = answer.error(400)["message"].as_str().unwrap();
+    assert!(message.contains("did not arrive within 30 seconds"), "{message}");
+    assert_eq!(hub.seq().await, 1);
 }
 
 #[tokio::test]

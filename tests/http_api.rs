@@ -70,6 +70,9 @@ async fn the_documents_list_every_route_and_every_frame() {
     let openapi = hub.get("/openapi.json").await.ok();
     assert!(openapi["openapi"].as_str().unwrap().starts_with("3."));
     let routes = [
+        ("/", "get"),
+        ("/dashboard", "get"),
+        ("/ui/{path}", "get"),
         ("/health", "get"),
         ("/livez", "get"),
         ("/readyz", "get"),
@@ -291,7 +294,7 @@ async fn no_spelling_of_a_path_and_no_image_of_a_page_starts_a_collection() {
         }
         // A page whose name was made to point here is of the same origin, but not under our name.
         let rebound = get(path).header("sec-fetch-site", "same-origin").header("host", "evil.example");
-        hub.send(rebound).await.refused(403, "origin_refused");
+        hub.send(rebound).await.refused(421, "host_refused");
     }
     assert_eq!(hub.seq().await, 0);
     hub.send(get("/api/trigger_collection").header("sec-fetch-site", "same-origin")).await.ok();

@@ -37,6 +37,14 @@ async fn two_hundred_clients_are_told_and_the_hub_ends_within_ten_seconds() {
 }
 
 #[tokio::test]
+async fn a_hub_that_says_where_it_listens_can_be_ended_in_order() {
+    for _ in 0..5 {
+        let mut hub = TestHub::start().await;
+        hub.stop().await;
+    }
+}
+
+#[tokio::test]
 async fn the_interrupt_key_ends_it_the_same_way() {
     let mut hub = TestHub::start().await;
     let mut watcher = hub.watch(&["state"]).await;

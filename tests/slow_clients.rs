@@ -10,7 +10,8 @@ use std::time::Duration;
 
 use common::process::memory;
 use common::raw::{Raw, TEXT};
-use common::{TestHub, Watcher, apply, eventually, filling, json};
+use common::sse::Sse;
+use common::{TestHub, Watcher, apply, eventually, filling, json, within};
 use futures_util::future::join_all;
 use tokio::sync::Semaphore;
 
@@ -36,6 +37,13 @@ async fn connections(hub: &TestHub, states: &[&str]) -> Vec<common::Value> {
     let answer = hub.get("/api/connections").await.ok();
     let all = answer["connections"].as_array().unwrap();
     all.iter().filter(|one| states.contains(&one["state"].as_str().unwrap())).cloned().collect()
+}
+
+/// Asks for the stream of events on `raw`, which reads no more than the head of the answer.
+async fn open_stream(hub: &TestHub, raw: &mut Raw) {
+    let request = format!("GET /api/events/stream HTTP/1.1\r\nHost: {}\r\n\r\n", hub.address());
+    raw.write(request.as_bytes()).await;
+    assert_eq!(raw.head().await.status, 200);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -184,9 +192,7 @@ async fn a_slow_stream_of_events_is_bounded_too() {
     let mut streams = Vec::new();
     for _ in 0..10 {
         let mut stream = Raw::connect(hub.address()).await;
-        let request = format!("GET /api/events/stream HTTP/1.1\r\nHost: {}\r\n\r\n", hub.address());
-        stream.write(request.as_bytes()).await;
-        assert_eq!(stream.head().await.status, 200);
+        open_stream(&hub, &mut stream).await;
         streams.push(stream);
     }
     // 40 MB pass each stream, which takes what the kernel's buffers hold.
@@ -197,6 +203,43 @@ async fn a_slow_stream_of_events_is_bounded_too() {
     let seq = hub.put("/api/items/owed/end", json!({ "id": "end" })).await.seq();
     assert_eq!(fresh.change().await.change(), Some(seq));
     drop(streams);
+}
+
+#[tokio::test]
+async fn a_stream_that_takes_nothing_is_disconnected_and_the_others_notice_nothing() {
+    let settings = [("OPSHUB_SESSION__STALL_MS", "2000"), ("OPSHUB_SESSION__OUTBOX_BYTES", "50000")];
+    let hub = TestHub::start_with(&settings).await;
+    let mut deaf = Raw::connect_narrow(hub.address()).await;
+    open_stream(&hub, &mut deaf).await;
+    let stream = connections(&hub, &["live"]).await.pop().expect("no stream is shown");
+    assert_eq!(stream["protocol"], "sse");
+    let id = stream["session_id"].as_str().unwrap().to_owned();
+    let (mut watcher, mut other) = (hub.watch(&["state"]).await, Sse::open(&hub, "?since=0", None).await);
+
+    // Each change has to reach the others before the next one is made.
+    let mut last = 0;
+    let mut change = async || {
+        last += 1;
+        let item = json!({ "id": "X", "filling": filling(last as usize, 20_000) });
+        assert_eq!(hub.put("/api/items/owe/X", item).await.seq(), last);
+        assert_eq!(watcher.change().await.change(), Some(last));
+        assert_eq!(other.change().await.json()["seq"], last);
+    };
+    let gone = async || {
+        let all = connections(&hub, &["live", "lagging", "stalled"]).await;
+        all.iter().all(|one| one["session_id"] != id.as_str())
+    };
+    within("the end of the stream that takes nothing", async {
+        while !gone().await {
+            change().await;
+        }
+    })
+    .await;
+    change().await;
+    let all = connections(&hub, &["live"]).await;
+    assert!(all.len() == 2 && all.iter().all(|one| one["conflated"] == 0), "{all:?}");
+    assert!(hub.log().contains(&id), "no log line names the stream that took nothing");
+    deaf.ended().await;
 }
 
 #[tokio::test]

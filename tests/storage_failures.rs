@@ -9,10 +9,10 @@ use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::Command;
 
-use common::db::{Lock, python, tamper};
+use common::db::{FOREIGN_EVENT, Lock, python, tamper};
 use common::hub::{Refusal, folder};
 use common::process::finish;
-use common::{TestHub, assert_names, eventually, filling, json};
+use common::{TestHub, assert_names, eventually, filling, json, state_hash};
 
 /// A folder with the database of a stopped hub that has `count` events of 2 KB, and a few items.
 async fn stopped(count: usize) -> TestHub {
@@ -174,6 +174,55 @@ async fn a_health_check_does_not_take_reads_for_writes() {
 }
 
 #[tokio::test]
+async fn a_log_that_another_program_wrote_to_is_refused_until_a_restart_and_nothing_wrong_is_shown() {
+    // Whether the hub finds out at a change, or was degraded already and finds out when it tries again.
+    for degraded in [false, true] {
+        let settings = [("OPSHUB_STORE__BUSY_TIMEOUT_MS", "200"), ("OPSHUB_SESSION__HEARTBEAT_MS", "500")];
+        let mut hub = TestHub::start_with(&settings).await;
+        hub.post("/api/system/status", json!({ "progress": 1 })).await.ok();
+        let mut watcher = hub.watch(&["state", "health"]).await;
+        let before = hub.get("/api/state").await.ok();
+        if degraded {
+            let lock = Lock::hold(&hub.database());
+            hub.command("approve P1").await.refused(503, "storage_unavailable");
+            lock.release_after(FOREIGN_EVENT);
+        } else {
+            python(&hub.database(), FOREIGN_EVENT);
+            hub.command("approve P1").await.refused(503, "storage_unavailable");
+        }
+        let told =
+            || hub.log().lines().filter(|line| line.contains("until the hub is started again")).count();
+        eventually("the log says it", || async { (told() > 0).then_some(()) }).await;
+        assert_names(&hub.log(), &["the log ends at 2, expected 1: another program wrote to it"]);
+
+        // For longer than the hub takes between two attempts to write.
+        let mut heartbeats = 0;
+        while heartbeats < 5 {
+            let frame = watcher.next().await;
+            assert_eq!(frame.change(), None, "{}", frame.text);
+            if frame.kind() == "heartbeat" {
+                heartbeats += 1;
+                assert_eq!(frame["data"]["seq"], 1);
+                assert_eq!(frame["data"]["state_hash"], state_hash(&before["state"]));
+                hub.command("approve P1").await.refused(503, "storage_unavailable");
+            }
+        }
+        assert_eq!(hub.get("/api/state").await.ok().text, before.text);
+        let health = hub.get("/health").await;
+        assert_eq!((health.status, &health["status"]), (503, &json!("degraded")), "{}", health.text);
+        assert_eq!(told(), 1, "it is said again and again");
+
+        hub.stop().await;
+        let verified = hub.cli(&["verify"]).await;
+        assert_eq!(verified.code, Some(0), "{verified:?}");
+        hub.restart().await;
+        let after = hub.get("/api/state").await.ok();
+        assert_eq!((after.seq(), &after["state"]["system"]["progress"]), (2, &json!(77)));
+        assert_eq!(hub.command("approve P1").await.ok().seq(), 3);
+    }
+}
+
+#[tokio::test]
 async fn a_full_database_refuses_what_is_new_and_keeps_what_it_has() {
     let small = ("OPSHUB_STORE__MAX_BYTES", "1048576");
     let mut hub = TestHub::start_with(&[small, ("OPSHUB_STORE__SNAPSHOT_EVERY", "1000000")]).await;
@@ -247,20 +296,35 @@ async fn a_backup_of_a_serving_hub_is_whole_and_has_an_epoch_of_its_own() {
 }
 
 #[tokio::test]
-async fn verify_names_the_row_that_was_tampered_with() {
+async fn verify_names_the_row_or_snapshot_that_was_tampered_with() {
     let tamperings = [
-        ("UPDATE events SET frame = replace(frame, 'anonymous', 'somebody') WHERE seq = 37", "37"),
-        ("UPDATE events SET at_ms = at_ms + 1 WHERE seq = 37", "37"),
-        ("UPDATE events SET kind = 'command_executed' WHERE seq = 37", "37"),
-        ("DELETE FROM events WHERE seq = 37", "3"),
-        ("UPDATE events SET chain = zeroblob(length(chain)) WHERE seq = 37", "37"),
+        (
+            "UPDATE events SET frame = replace(frame, 'anonymous', 'somebody') WHERE seq = 37",
+            "event 37: its chain value",
+        ),
+        ("UPDATE events SET at_ms = at_ms + 1 WHERE seq = 37", "event 37: its chain value"),
+        ("UPDATE events SET kind = 'command_executed' WHERE seq = 37", "event 37: its chain value"),
+        // The row after the missing one is the first that does not fit.
+        ("DELETE FROM events WHERE seq = 37", "event 38: expected 37 here, a row is missing"),
+        ("DELETE FROM events WHERE seq > 37", "snapshot 60 has no event of that number"),
+        ("UPDATE snapshots SET chain = zeroblob(32) WHERE seq = 60", "snapshot 60: its chain value"),
+        ("UPDATE snapshots SET chain = zeroblob(7) WHERE seq = 60", "snapshot 60: its chain value is cut"),
+        (
+            "UPDATE snapshots SET document = replace(document, 'IDLE', 'ERROR') WHERE seq = 60",
+            "snapshot 60: replaying the log gives another document",
+        ),
+        ("UPDATE snapshots SET document = '{' WHERE seq = 0", "snapshot 0: "),
+        ("UPDATE snapshots SET seq = 61 WHERE seq = 60", "snapshot 61 has no event of that number"),
+        ("UPDATE events SET chain = zeroblob(length(chain)) WHERE seq = 37", "event 37: its chain value"),
     ];
+    let hub = stopped(60).await;
+    let whole = std::fs::read(hub.database()).unwrap();
     for (sql, named) in tamperings {
-        let hub = stopped(60).await;
-        assert_eq!(tamper(&hub.database(), sql), 1, "{sql}");
+        std::fs::write(hub.database(), &whole).unwrap();
+        assert!(tamper(&hub.database(), sql) > 0, "{sql}");
         let verified = hub.cli(&["verify"]).await;
-        assert!(verified.code.is_some_and(|code| code != 0), "{sql}: {verified:?}");
-        assert_names(&(verified.stdout + &verified.stderr), &[named]);
+        assert_eq!((verified.code, verified.stdout.as_str()), (Some(1), ""), "{sql}: {verified:?}");
+        assert_names(&verified.stderr, &[named]);
     }
 }
 

@@ -115,7 +115,7 @@ async fn an_unknown_topic_changes_nothing() {
         );
         assert_names(
             answer["data"]["message"].as_str().unwrap(),
-            &["weather", "state", "presence", "health"],
+            &["weather", "state", "gateways", "latency", "presence", "health"],
         );
     }
     let answer = watcher.ask(json!({ "type": "subscribe", "data": { "topics": [] } })).await;
@@ -127,7 +127,7 @@ async fn every_topic_is_subscribed_unless_a_client_chooses() {
     let hub = TestHub::start().await;
     let mut watcher = hub.v1("").await;
     let answer = watcher.ask(json!({ "type": "subscribe", "data": { "topics": [] } })).await;
-    assert_eq!(answer["data"]["topics"], json!(["state", "presence", "health"]));
+    assert_eq!(answer["data"]["topics"], json!(["state", "gateways", "presence", "health"]));
     let mut chooser = hub.watch(&["state"]).await;
     let answer =
         chooser.ask(json!({ "type": "subscribe", "data": { "topics": ["health", "presence"] } })).await;

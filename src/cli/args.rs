@@ -49,7 +49,7 @@ pub enum Command {
   opshub watch --topics state,health
   opshub watch --json | jq 'select(.type == \"command_executed\")'
 
-Topics: state, presence, health; all of them when not given.")]
+Topics: state, gateways, latency, presence, health, logs; all but latency and logs when not given.")]
     Watch(WatchArgs),
     /// Show who is connected, as a live table
     Top(TopArgs),
@@ -74,6 +74,12 @@ Exits with 1 when the time is over.")]
   opshub events --since 1200 --limit 100     what came after seq 1200
   opshub events --type command_executed --follow")]
     Events(EventsArgs),
+    /// Show log lines of the hub and of services that post theirs
+    #[command(after_help = "Examples:
+  opshub logs                                the newest 100
+  opshub logs --level WARN --follow          what is worth a look, as it happens
+  opshub logs --source collector. --json     what the collectors said, for programs")]
+    Logs(LogsArgs),
     /// Copy the database of a running or stopped hub, as of one moment
     #[command(
         after_help = "The copy continues the log under an epoch of its own: clients notice that it is another hub."
@@ -324,6 +330,43 @@ pub struct EventsArgs {
     pub json: bool,
 }
 
+/// Arguments of `logs`.
+#[derive(Debug, Args)]
+pub struct LogsArgs {
+    #[command(flatten)]
+    #[allow(missing_docs, reason = "its own type says it")]
+    pub connect: ConnectArgs,
+    /// Only lines of this level and above
+    #[arg(long, ignore_case = true, default_value = "INFO")]
+    pub level: LevelArg,
+    /// Only lines whose source begins with this
+    #[arg(long, value_name = "PREFIX")]
+    pub source: Option<String>,
+    /// Only lines after this id
+    #[arg(long, value_name = "ID")]
+    pub since: Option<u64>,
+    /// At most this many; without --since the newest
+    #[arg(long, default_value_t = 100, value_parser = clap::value_parser!(u64).range(1..=1_000))]
+    pub limit: u64,
+    /// Go on with new lines as they come; reconnects by itself
+    #[arg(long)]
+    pub follow: bool,
+    /// Print JSON, one line each
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// How bad a log line is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+#[value(rename_all = "UPPER")]
+#[allow(missing_docs, reason = "the contract's words")]
+pub enum LevelArg {
+    Debug,
+    Info,
+    Warn,
+    Error,
+}
+
 /// The order of a list of events.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum OrderArg {
@@ -401,6 +444,19 @@ impl ConnectArgs {
     }
 }
 
+impl LogsArgs {
+    /// The lowest level as the hub writes it.
+    pub(super) fn level(&self) -> Option<String> {
+        let level = match self.level {
+            LevelArg::Debug => "DEBUG",
+            LevelArg::Info => "INFO",
+            LevelArg::Warn => "WARN",
+            LevelArg::Error => "ERROR",
+        };
+        Some(level.to_owned())
+    }
+}
+
 impl StatusArg {
     /// The word as the hub writes it.
     pub(super) fn as_str(self) -> &'static str {
@@ -414,66 +470,4 @@ impl StatusArg {
 }
 
 #[cfg(test)]
-#[allow(clippy::unwrap_used, reason = "a test may panic")]
-mod tests {
-    use clap::CommandFactory;
-
-    use super::*;
-
-    fn parse(line: &str) -> Result<Cli, clap::Error> {
-        Cli::try_parse_from(line.split_whitespace())
-    }
-
-    #[test]
-    fn the_definition_is_sound() {
-        Cli::command().debug_assert();
-    }
-
-    #[test]
-    fn no_command_means_serve_and_takes_its_flags() {
-        let cli = parse("opshub --port 9000 --allow-open").unwrap();
-        assert!(cli.command.is_none());
-        assert_eq!((cli.serve.port, cli.serve.allow_open), (Some(9000), true));
-    }
-
-    #[test]
-    fn a_command_may_be_given_without_quotes() {
-        let Some(Command::Command(args)) = parse("opshub command approve P7 --dry-run").unwrap().command
-        else {
-            panic!("another command");
-        };
-        assert_eq!((args.words.join(" ").as_str(), args.dry_run), ("approve P7", true));
-    }
-
-    #[test]
-    fn the_url_may_stand_behind_a_nested_command() {
-        let Some(Command::State(args)) = parse("opshub state get --url http://h:1").unwrap().command else {
-            panic!("another command");
-        };
-        assert_eq!(args.connect.url.as_deref(), Some("http://h:1"));
-    }
-
-    #[test]
-    fn a_status_may_be_written_small_and_several_may_be_named() {
-        let Some(Command::Wait(args)) = parse("opshub wait --status idle,ERROR").unwrap().command else {
-            panic!("another command");
-        };
-        assert_eq!(args.status, [StatusArg::Idle, StatusArg::Error]);
-    }
-
-    #[test]
-    fn a_usage_error_ends_with_two() {
-        for line in ["opshub frobnicate", "opshub watch --since 4", "opshub events --limit 0", "opshub wait"]
-        {
-            assert_eq!(parse(line).unwrap_err().exit_code(), 2, "{line}");
-        }
-    }
-
-    #[test]
-    fn the_hub_is_named_by_dotenv_when_nothing_else_does() {
-        let dir = tempfile::tempdir().unwrap();
-        std::fs::write(dir.path().join(".env"), "OPSHUB_URL=http://from.dotenv:1\n").unwrap();
-        let flag = ConnectArgs { url: Some("http://flag:1".into()) };
-        assert_eq!(flag.resolve(dir.path()).unwrap(), "http://flag:1");
-    }
-}
+mod tests;

@@ -37,6 +37,12 @@ pub(super) fn describe(frame: &Value) -> Vec<Line> {
             );
             (change, Tone::Warn)
         }
+        "gateway_recovery" => {
+            let step = format!("{}: recovery {}", word(&data["gateway_id"], "?"), word(&data["step"], "?"));
+            (data["message"].as_str().map_or(step.clone(), |why| format!("{step}: {why}")), Tone::Warn)
+        }
+        "gateway_registered" | "gateway_removed" => (word(&data["gateway_id"], "?"), Tone::Plain),
+        "gateway_latency" => return Vec::new(),
         "system_log" => log_summary(data),
         "system_log_batch" => return log_batch(frame),
         "system_health" => {

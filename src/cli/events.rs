@@ -32,8 +32,9 @@ pub(super) async fn events(client: Client, args: &EventsArgs, out: &mut Output) 
         }
         let last = answer.body["last_seq"].as_u64();
         since = events.last().and_then(|event| event["seq"].as_u64()).max(since);
-        // Following begins where the log ends, so that a long list is read to its end first.
-        let more = args.follow && !newest && events.len() as u64 >= args.limit;
+        // Following begins where the log ends, so that a long list is read to its end first. The hub tells
+        // whether that is reached: a page of large events ends before its limit.
+        let more = args.follow && !newest && answer.body["next"].is_u64();
         if !more {
             return match epoch {
                 Some(epoch) => follow(client, args, (epoch, last.max(since).unwrap_or(0)), out).await,

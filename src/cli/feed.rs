@@ -46,6 +46,8 @@ pub(super) enum Happened {
 pub(super) struct Feed {
     client: Client,
     topics: Option<String>,
+    log_level: Option<String>,
+    log_source: Option<String>,
     cursor: Cursor,
     link: Option<Link>,
     pause: Option<Duration>,
@@ -82,7 +84,21 @@ impl Feed {
     pub(super) fn new(client: Client, topics: &[String], position: Option<(String, u64)>) -> Self {
         let topics = (!topics.is_empty()).then(|| topics.join(","));
         let cursor = Cursor { position, epoch: None };
-        Self { client, topics, cursor, link: None, pause: None, attempts: 0 }
+        Self {
+            client,
+            topics,
+            log_level: None,
+            log_source: None,
+            cursor,
+            link: None,
+            pause: None,
+            attempts: 0,
+        }
+    }
+
+    /// Asks for these log lines, where `logs` is among the topics.
+    pub(super) fn with_logs(self, level: Option<String>, source: Option<String>) -> Self {
+        Self { log_level: level, log_source: source, ..self }
     }
 
     /// Waits for what happens next.
@@ -152,6 +168,8 @@ impl Feed {
             ("since", since.map(|seq| seq.to_string())),
             ("epoch", epoch),
             ("topics", self.topics.clone()),
+            ("log_level", self.log_level.clone()),
+            ("log_source", self.log_source.clone()),
         ]);
         let url = format!("{}/ws{query}", self.client.base().replacen("http", "ws", 1));
         let request = self.client.http().ws(url).protocols([PROTOCOL]).max_frame_size(FRAME_MAX_BYTES);

@@ -9,14 +9,16 @@ use super::args::{BackupArgs, Cli, CompletionsArgs, DatabaseArgs, ServeArgs};
 use super::failure::Failure;
 use super::output::{Output, Tone, clean};
 use crate::config::{Config, LoadOptions, Origin, Setting, environment, keys};
+use crate::logs::Tap;
 use crate::{server, store, telemetry};
 
 /// Starts the hub and returns when it has shut down.
 pub(super) fn serve(args: ServeArgs) -> Result<(), Failure> {
     let config = Config::load(args.into_options(Path::new("."))?)?;
-    telemetry::logging::init(&config.log.level, config.log.format)
+    let (tap, records) = Tap::new();
+    telemetry::logging::init_with_tap(&config.log.level, config.log.format, move |record| tap.take(record))
         .map_err(|error| Failure::Local(format!("cannot start logging: {error}")))?;
-    server::run(config)
+    server::run(config, records)
         .map_err(|error| Failure::Start { message: error.to_string(), code: error.exit_code() })
 }
 
@@ -72,6 +74,18 @@ pub(super) fn check_config(args: ServeArgs, out: &mut Output) -> Result<(), Fail
             origin => out.paint(Tone::Dim, &format!("  # {origin}")),
         };
         out.line(format!("{}: {value}{source}", setting.key))?;
+    }
+    for gateway in &config.gateways {
+        let (id, kind) = (clean(gateway.id.as_str()), gateway.probe.kind());
+        out.line(format!("gateways: {id}, asked by {kind} each {} ms", gateway.interval_ms))?;
+    }
+    for sink in &config.notify {
+        let events: Vec<_> = sink.events.iter().map(|kind| kind.as_str()).collect();
+        let (id, place) = (clean(&sink.id), clean(&sink.place()));
+        out.line(format!("notify: {id}, to {place}, of {}", events.join(", ")))?;
+    }
+    for webhook in &config.gateway_webhooks {
+        out.line(format!("gateway_webhooks: {}", clean(webhook)))?;
     }
     Ok(())
 }

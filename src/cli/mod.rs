@@ -11,6 +11,7 @@ mod events;
 mod failure;
 mod feed;
 mod local;
+mod logs;
 mod output;
 mod state;
 #[cfg(test)]
@@ -64,6 +65,10 @@ fn dispatch(cli: Cli) -> Result<(), Failure> {
             online(&args.connect, async |hub| until_interrupted(events::events(hub, &args, out)).await)
         }
         Command::Events(args) => online(&args.connect, async |hub| events::events(hub, &args, out).await),
+        Command::Logs(args) if args.follow => {
+            online(&args.connect, async |hub| until_interrupted(logs::logs(hub, &args, out)).await)
+        }
+        Command::Logs(args) => online(&args.connect, async |hub| logs::logs(hub, &args, out).await),
         Command::Watch(args) => {
             online(&args.connect, async |hub| until_interrupted(watch::watch(hub, &args, out)).await)
         }

@@ -10,7 +10,9 @@ use super::check::check;
 use super::error::{ConfigError, Origin, Problem};
 use super::keys::{self, KEYS, Key};
 use super::values::{Refusal, from_text, from_typed};
-use super::{Config, LogFormat, yaml};
+use super::{Config, LogFormat, gateways, notify, yaml};
+use crate::gateway::Definition;
+use crate::notify::SinkDefinition;
 
 /// The YAML file that is read when it is there and no other is named.
 pub const DEFAULT_FILE: &str = "opshub.yaml";
@@ -129,6 +131,9 @@ fn read_optional(path: &Path) -> Result<Option<String>, Problem> {
 struct Layers {
     values: BTreeMap<&'static str, (Value, Origin)>,
     problems: Vec<Problem>,
+    gateways: Vec<Definition>,
+    gateway_webhooks: Vec<String>,
+    notify: Vec<SinkDefinition>,
 }
 
 impl Layers {
@@ -146,7 +151,18 @@ impl Layers {
                 }
             }
         };
+        match gateways::read(&path, &text) {
+            Ok((definitions, webhooks)) => (self.gateways, self.gateway_webhooks) = (definitions, webhooks),
+            Err(problems) => self.problems.extend(problems),
+        }
+        match notify::read(&path, &text) {
+            Ok(definitions) => self.notify = definitions,
+            Err(problems) => self.problems.extend(problems),
+        }
         for entry in yaml::read(&path, &text, keys::is_section)? {
+            if gateways::KEYS.contains(&entry.path.as_str()) || entry.path == notify::KEY {
+                continue;
+            }
             let origin = Origin::File(path.clone(), entry.line);
             if keys::looks_secret(&entry.path) {
                 self.problems.push(Problem::Secret { key: entry.path, origin });
@@ -230,7 +246,10 @@ impl Layers {
             let pointer = format!("/{}", path.replace('.', "/"));
             *tree.pointer_mut(&pointer).expect("every key has a field") = value.clone();
         }
-        let config: Config = serde_json::from_value(tree.clone()).expect("checked values fit their fields");
+        let mut config: Config =
+            serde_json::from_value(tree.clone()).expect("checked values fit their fields");
+        (config.gateways, config.gateway_webhooks) = (self.gateways, self.gateway_webhooks);
+        config.notify = self.notify;
         let origin = |path: &str| self.values.get(path).map(|(_, origin)| origin.clone()).unwrap_or_default();
         let broken = check(&config, origin);
         let settings = KEYS.iter().map(|key| {

@@ -7,8 +7,10 @@ mod check;
 #[cfg(test)]
 mod documents;
 mod error;
+mod gateways;
 pub mod keys;
 mod load;
+mod notify;
 #[cfg(test)]
 mod tests;
 mod values;
@@ -18,6 +20,9 @@ use std::path::PathBuf;
 
 use chrono_tz::Tz;
 use serde::{Deserialize, Serialize};
+
+use crate::gateway::Definition;
+use crate::notify::SinkDefinition;
 
 pub use error::{ConfigError, Origin, Problem};
 pub use load::{DEFAULT_FILE, LoadOptions, Setting, environment};
@@ -42,6 +47,15 @@ pub struct Config {
     pub collection: CollectionConfig,
     /// The IANA name of the zone whose midnight begins a day for `brief`, such as `Europe/Berlin`.
     pub timezone: String,
+    /// The services that are watched.
+    #[serde(skip)]
+    pub gateways: Vec<Definition>,
+    /// URLs below which gateways that are registered over HTTP may have webhooks.
+    #[serde(skip)]
+    pub gateway_webhooks: Vec<String>,
+    /// Where events are told besides.
+    #[serde(skip)]
+    pub notify: Vec<SinkDefinition>,
 }
 
 /// Where the hub listens and keeps its files.
@@ -190,6 +204,9 @@ impl Default for Config {
             log: LogConfig::default(),
             collection: CollectionConfig::default(),
             timezone: "UTC".into(),
+            gateways: Vec::new(),
+            gateway_webhooks: Vec::new(),
+            notify: Vec::new(),
         }
     }
 }

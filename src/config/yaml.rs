@@ -32,15 +32,7 @@ pub(super) fn read(
     is_section: impl Fn(&str) -> bool,
 ) -> Result<Vec<Entry>, Problem> {
     let syntax = |line, message: String| Problem::Syntax { path: path.to_owned(), line, message };
-    let options = serde_saphyr::options! {
-        strict_booleans: true,
-        leading_zero_numbers_as_strings: true,
-        with_snippet: false,
-    };
-    let root: Node = serde_saphyr::from_str_with_options(text, options).map_err(|error| {
-        let line = error.location().map_or(0, |location| location.line());
-        syntax(line, reason(&error.to_string()))
-    })?;
+    let root: Node = read_typed(path, text)?;
     let mut entries = Vec::new();
     match root {
         Node::Leaf(Raw::Nothing) => {}
@@ -50,6 +42,22 @@ pub(super) fn read(
         }
     }
     Ok(entries)
+}
+
+/// Reads `text` as a whole into a type of its own.
+///
+/// # Errors
+/// A text that is not YAML or does not fit: where, and what is wrong.
+pub(super) fn read_typed<T: for<'de> Deserialize<'de>>(path: &Path, text: &str) -> Result<T, Problem> {
+    let options = serde_saphyr::options! {
+        strict_booleans: true,
+        leading_zero_numbers_as_strings: true,
+        with_snippet: false,
+    };
+    serde_saphyr::from_str_with_options(text, options).map_err(|error| {
+        let line = error.location().map_or(0, |location| location.line());
+        Problem::Syntax { path: path.to_owned(), line, message: reason(&error.to_string()) }
+    })
 }
 
 /// The message alone: the line is told beside it, and the parser's options are none of the reader's.

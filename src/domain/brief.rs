@@ -30,6 +30,7 @@ pub struct Brief {
     /// Its name; the hub's own are named after their change.
     pub id: String,
     /// The id of the item that it is about; null for the day's.
+    #[schema(required = true)]
     pub target: Option<String>,
     /// One line.
     pub title: String,

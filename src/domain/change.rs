@@ -6,6 +6,7 @@ use serde_json::{Map, Value};
 
 use super::command::Command;
 use super::document::Document;
+use super::gateway::GatewayChange;
 use super::ids::{CollectionId, ItemId, Seq};
 use super::item::ListName;
 use super::limits::Limits;
@@ -46,6 +47,8 @@ pub enum Change {
         /// The collection.
         id: CollectionId,
     },
+    /// Changes a gateway.
+    Gateway(GatewayChange),
 }
 
 /// A collection that is running.

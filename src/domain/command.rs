@@ -10,14 +10,18 @@ pub const COMMAND_MAX_BYTES: usize = 1024;
 /// A command, understood.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Command {
-    /// Approves a priority.
+    /// Approves a priority, or the recovery of a gateway.
     Approve(ItemId),
-    /// Rejects a priority.
+    /// Rejects a priority, or the recovery of a gateway.
     Reject(ItemId),
     /// Marks a priority as done.
     Done(ItemId),
     /// Sets the active brief: of one item, or of the day.
     Brief(Option<ItemId>),
+    /// Pauses the watch over a gateway.
+    Pause(ItemId),
+    /// Ends the pause of a gateway.
+    Resume(ItemId),
     /// Starts a collection.
     Refresh,
     /// Tells how things stand.
@@ -74,18 +78,18 @@ enum Build {
     OptionalCommand(fn(Option<String>) -> Command),
 }
 
-const REGISTRY: [CommandSpec; 7] = [
+const REGISTRY: [CommandSpec; 9] = [
     CommandSpec {
         name: "approve",
         args: Args::Target,
-        help: "sets the status of the priority with this id to approved",
+        help: "sets the status of the priority with this id to approved, or lets the recovery of that gateway run",
         recorded: true,
         build: Build::Target(Command::Approve),
     },
     CommandSpec {
         name: "reject",
         args: Args::Target,
-        help: "sets the status of the priority with this id to rejected",
+        help: "sets the status of the priority with this id to rejected, or refuses the recovery of that gateway",
         recorded: true,
         build: Build::Target(Command::Reject),
     },
@@ -102,6 +106,20 @@ const REGISTRY: [CommandSpec; 7] = [
         help: "sets the active brief: of the item with this id and what refers to it, or of the day",
         recorded: true,
         build: Build::OptionalTarget(Command::Brief),
+    },
+    CommandSpec {
+        name: "pause",
+        args: Args::Target,
+        help: "stops judging the gateway with this id until it is resumed",
+        recorded: true,
+        build: Build::Target(Command::Pause),
+    },
+    CommandSpec {
+        name: "resume",
+        args: Args::Target,
+        help: "judges the gateway with this id again",
+        recorded: true,
+        build: Build::Target(Command::Resume),
     },
     CommandSpec {
         name: "refresh",
@@ -193,6 +211,8 @@ impl Command {
             Command::Reject(_) => "reject",
             Command::Done(_) => "done",
             Command::Brief(_) => "brief",
+            Command::Pause(_) => "pause",
+            Command::Resume(_) => "resume",
             Command::Refresh => "refresh",
             Command::Status => "status",
             Command::Help(_) => "help",
@@ -202,7 +222,11 @@ impl Command {
     /// Returns what the command is for.
     pub fn target(&self) -> Option<&str> {
         match self {
-            Command::Approve(id) | Command::Reject(id) | Command::Done(id) => Some(id.as_str()),
+            Command::Approve(id)
+            | Command::Reject(id)
+            | Command::Done(id)
+            | Command::Pause(id)
+            | Command::Resume(id) => Some(id.as_str()),
             Command::Brief(id) => id.as_ref().map(ItemId::as_str),
             Command::Help(name) => name.as_deref(),
             Command::Refresh | Command::Status => None,
@@ -280,7 +304,7 @@ mod tests {
 
     #[test]
     fn what_is_wrong_is_told_with_the_known_commands() {
-        let known = "approve ID, reject ID, done ID, brief [ID], refresh, status, help [COMMAND]";
+        let known = "approve ID, reject ID, done ID, brief [ID], pause ID, resume ID, refresh, status, help [COMMAND]";
         assert_eq!(Command::known(), known);
         let unknown = format!("unknown command \"launch\", known commands: {known}");
         assert_eq!(refused("launch P7"), ("unknown_command", unknown));

@@ -14,12 +14,15 @@ use super::event::{
     CollectionEnd, CollectionStep, CommandOutcome, Decision, Event, EventData, EventKind, Outcome,
 };
 use super::execute::{self, Effect};
+use super::gateway::{GatewayChange, GatewayStep};
 use super::ids::ItemId;
 use super::item::{Item, ListName};
 use super::json;
 use super::limits::Limits;
 use super::merge;
+use super::patch::Patch;
 use super::system::{System, SystemStatus};
+use super::watch::{self, Turn};
 
 /// Decides on a change: judged as a whole, and either taken in as a whole or not at all.
 ///
@@ -56,16 +59,17 @@ pub fn decide(state: &State, change: &Change, context: &Context<'_>) -> Result<D
             let next = settle(state, document, update.last_sync.is_some(), context);
             let system = *next.document.system();
             let event = state_change(state, next, context)?;
-            Ok(Decision { outcome: Outcome::System { system }, event })
+            Ok(Decision { outcome: Outcome::System { system }, event, leading: None })
         }
         Change::Command(command) => run(state, command, context),
+        Change::Gateway(change) => gateway(state, change, context),
         Change::StartCollection => start_collection(state, context),
         Change::EndCollection { id } => {
             let running = state.collection.as_ref().filter(|collection| collection.id == *id);
             let next = running.map(|collection| timed_out(state, collection));
             let event = next.map(|next| state_change(state, next, context)).transpose()?.flatten();
             let system = event.as_ref().map_or(state, |event| &event.next).document.system();
-            Ok(Decision { outcome: Outcome::System { system: *system }, event })
+            Ok(Decision { outcome: Outcome::System { system: *system }, event, leading: None })
         }
     }
 }
@@ -75,11 +79,11 @@ pub fn decide(state: &State, change: &Change, context: &Context<'_>) -> Result<D
 /// # Errors
 /// As [`decide`].
 pub fn dry_run(state: &State, command: &Command, context: &Context<'_>) -> Result<CommandOutcome, Error> {
-    let Effect { next, message } = execute::execute(state, command, context)?;
+    let Effect { next, message, .. } = execute::execute(state, command, context)?;
     let applied = next.is_some();
     let patch = match next {
         Some(next) => checked(state, &next, context.limits)?.patch,
-        None => super::patch::Patch::default(),
+        None => Patch::default(),
     };
     Ok(CommandOutcome { patch: Some(patch), ..answer(command, applied, message) })
 }
@@ -89,12 +93,13 @@ pub(super) struct Next {
     pub(super) document: Document,
     pub(super) collection: Option<Collection>,
     pub(super) step: Option<CollectionStep>,
+    pub(super) gateway: Option<GatewayStep>,
 }
 
 impl Next {
     /// Another document, and the same collection if one runs.
     pub(super) fn keeping(state: &State, document: Document) -> Self {
-        Next { document, collection: state.collection.clone(), step: None }
+        Next { document, collection: state.collection.clone(), step: None, gateway: None }
     }
 }
 
@@ -106,7 +111,7 @@ fn patched(
 ) -> Result<Decision, Error> {
     let event = state_change(state, settle(state, document, sets_last_sync, context), context)?;
     let patch = event.as_ref().map(|event| event.patch.clone()).unwrap_or_default();
-    Ok(Decision { outcome: Outcome::Patched { patch }, event })
+    Ok(Decision { outcome: Outcome::Patched { patch }, event, leading: None })
 }
 
 /// Ends the running collection when the status moved to `IDLE` or `ERROR`.
@@ -125,14 +130,14 @@ fn settle(state: &State, mut document: Document, sets_last_sync: bool, context: 
         document.set_system(System { last_sync: Some(context.now), ..system });
     }
     let step = CollectionStep::Ended { id: running.id.clone(), outcome };
-    Next { document, collection: None, step: Some(step) }
+    Next { document, collection: None, step: Some(step), gateway: None }
 }
 
 fn timed_out(state: &State, running: &Collection) -> Next {
     let mut document = state.document.clone();
     document.set_system(System { status: SystemStatus::Error, ..*document.system() });
     let step = CollectionStep::Ended { id: running.id.clone(), outcome: CollectionEnd::Timeout };
-    Next { document, collection: None, step: Some(step) }
+    Next { document, collection: None, step: Some(step), gateway: None }
 }
 
 fn start_collection(state: &State, context: &Context<'_>) -> Result<Decision, Error> {
@@ -141,14 +146,24 @@ fn start_collection(state: &State, context: &Context<'_>) -> Result<Decision, Er
     let collection_id = already.unwrap_or_else(|| context.new_collection_id.clone());
     let next = execute::start_collection(state, context);
     let event = next.map(|next| state_change(state, next, context)).transpose()?.flatten();
-    Ok(Decision { outcome: Outcome::Collection { collection_id, already_running }, event })
+    Ok(Decision { outcome: Outcome::Collection { collection_id, already_running }, event, leading: None })
+}
+
+fn gateway(state: &State, change: &GatewayChange, context: &Context<'_>) -> Result<Decision, Error> {
+    let Some(Turn { next, kind, data }) = watch::turn(state, change, context)? else {
+        let outcome = Outcome::Patched { patch: Patch::default() };
+        return Ok(Decision { outcome, event: None, leading: None });
+    };
+    let patch = checked(state, &next, context.limits)?.patch;
+    let outcome = Outcome::Patched { patch: patch.clone() };
+    Ok(Decision { outcome, event: Some(event(kind, data, patch, next)), leading: None })
 }
 
 fn run(state: &State, command: &Command, context: &Context<'_>) -> Result<Decision, Error> {
-    let Effect { next, message } = execute::execute(state, command, context)?;
+    let Effect { next, message, own } = execute::execute(state, command, context)?;
     let outcome = answer(command, next.is_some(), message);
     if !command.is_recorded() {
-        return Ok(Decision { outcome: Outcome::Command(outcome), event: None });
+        return Ok(Decision { outcome: Outcome::Command(outcome), event: None, leading: None });
     }
     let data = EventData::CommandExecuted {
         command: command.text(),
@@ -159,8 +174,15 @@ fn run(state: &State, command: &Command, context: &Context<'_>) -> Result<Decisi
     };
     let next = next.unwrap_or_else(|| Next::keeping(state, state.document.clone()));
     let patch = checked(state, &next, context.limits)?.patch;
-    let event = event(EventKind::CommandExecuted, data, patch, next);
-    Ok(Decision { outcome: Outcome::Command(outcome), event: Some(event) })
+    let outcome = Outcome::Command(outcome);
+    let Some((kind, own)) = own else {
+        let event = event(EventKind::CommandExecuted, data, patch, next);
+        return Ok(Decision { outcome, event: Some(event), leading: None });
+    };
+    let leading = event(kind, own, patch, next);
+    let after = Next::keeping(&leading.next, leading.next.document.clone());
+    let event = event(EventKind::CommandExecuted, data, Patch::default(), after);
+    Ok(Decision { outcome, event: Some(event), leading: Some(leading) })
 }
 
 fn answer(command: &Command, applied: bool, message: String) -> CommandOutcome {
@@ -189,9 +211,9 @@ fn state_change(state: &State, next: Next, context: &Context<'_>) -> Result<Opti
     Ok(Some(event(EventKind::StateChange, EventData::StateChange { summary }, patch, next)))
 }
 
-fn event(kind: EventKind, data: EventData, patch: super::patch::Patch, next: Next) -> Event {
-    let Next { document, collection, step } = next;
-    Event { kind, data, patch, next: State { document, collection }, collection: step }
+fn event(kind: EventKind, data: EventData, patch: Patch, next: Next) -> Event {
+    let Next { document, collection, step, gateway } = next;
+    Event { kind, data, patch, next: State { document, collection }, collection: step, gateway }
 }
 
 /// Checks the limits and writes the patch.

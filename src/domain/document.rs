@@ -163,6 +163,11 @@ impl Document {
         self.active_brief = brief.map(|value| Arc::new(Section { text: value.text(), value }));
     }
 
+    /// Tells whether the gateways of two versions are the same ones in memory; a cheap look for change.
+    pub fn shares_gateways(&self, other: &Document) -> bool {
+        Arc::ptr_eq(&self.gateways, &other.gateways)
+    }
+
     pub(super) fn gateways_section(&self) -> &Arc<Section<Map<String, Value>>> {
         &self.gateways
     }

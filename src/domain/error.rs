@@ -139,6 +139,12 @@ pub enum Error {
     /// The request comes from a web page of another origin.
     #[error("requests from this origin are refused")]
     OriginRefused,
+    /// The request is for a name that is none of the hub's.
+    #[error("{host:?} is no name of this hub, server.cors_origins may add some")]
+    HostRefused {
+        /// The name, as far as it is shown.
+        host: String,
+    },
     /// Nothing was applied, since it could not be stored.
     #[error("the change could not be stored, nothing was applied")]
     StorageUnavailable {
@@ -220,6 +226,7 @@ impl Error {
             Error::HistoryPruned { .. } => (410, "history_pruned"),
             Error::AheadOfNow { .. } => (400, "ahead_of_now"),
             Error::OriginRefused => (403, "origin_refused"),
+            Error::HostRefused { .. } => (421, "host_refused"),
             Error::StorageUnavailable { .. } => (503, "storage_unavailable"),
             Error::Overloaded => (503, "overloaded"),
             Error::ShuttingDown => (503, "shutting_down"),
@@ -271,7 +278,7 @@ impl Error {
 
     /// Says where in the request the blamed fields are: `place` is a JSON pointer.
     #[must_use]
-    pub(super) fn under(self, place: &str) -> Self {
+    pub(crate) fn under(self, place: &str) -> Self {
         match self {
             Error::InvalidValue { message, details } => {
                 let within = |field: &str| match field {
@@ -336,6 +343,7 @@ mod tests {
             (Error::HistoryPruned { since: at, first: at }, 410, "history_pruned"),
             (Error::AheadOfNow { wanted: text(), last: at }, 400, "ahead_of_now"),
             (Error::OriginRefused, 403, "origin_refused"),
+            (Error::HostRefused { host: text() }, 421, "host_refused"),
             (Error::StorageUnavailable { cause: text() }, 503, "storage_unavailable"),
             (Error::Overloaded, 503, "overloaded"),
             (Error::ShuttingDown, 503, "shutting_down"),

@@ -4,10 +4,12 @@ use std::fmt;
 use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
 use utoipa::ToSchema;
 
 use super::change::State;
 use super::error::Error;
+use super::gateway::{GatewayId, GatewayStatus, GatewayStep, RecoveryStep};
 use super::ids::CollectionId;
 use super::patch::Patch;
 use super::system::System;
@@ -19,6 +21,21 @@ pub struct Decision {
     pub outcome: Outcome,
     /// What is committed; nothing when the change altered nothing.
     pub event: Option<Event>,
+    /// What is committed right before it, both or none: what a command did, where that is an event of
+    /// its own kind.
+    pub leading: Option<Event>,
+}
+
+impl Decision {
+    /// What is committed, in order.
+    pub fn events(self) -> impl Iterator<Item = Event> {
+        self.leading.into_iter().chain(self.event)
+    }
+
+    /// The state after everything that is committed; none where nothing is.
+    pub fn next(&self) -> Option<&State> {
+        self.event.as_ref().or(self.leading.as_ref()).map(|event| &event.next)
+    }
 }
 
 /// What is committed: it gets the next number, and its patch leads to the next state.
@@ -34,6 +51,8 @@ pub struct Event {
     pub next: State,
     /// What the event means for collections, if anything.
     pub collection: Option<CollectionStep>,
+    /// What it means for the definitions of gateways, if anything.
+    pub gateway: Option<GatewayStep>,
 }
 
 /// The kind of a committed event: the `type` of its frame.
@@ -44,17 +63,36 @@ pub enum EventKind {
     StateChange,
     /// A command that was accepted.
     CommandExecuted,
+    /// A gateway is another way than before.
+    GatewayStatusChange,
+    /// A step of a gateway's recovery.
+    GatewayRecovery,
+    /// A gateway was registered, or defined anew.
+    GatewayRegistered,
+    /// A gateway is watched no more.
+    GatewayRemoved,
 }
 
 impl EventKind {
     /// Every kind.
-    pub const ALL: [EventKind; 2] = [EventKind::StateChange, EventKind::CommandExecuted];
+    pub const ALL: [EventKind; 6] = [
+        EventKind::StateChange,
+        EventKind::CommandExecuted,
+        EventKind::GatewayStatusChange,
+        EventKind::GatewayRecovery,
+        EventKind::GatewayRegistered,
+        EventKind::GatewayRemoved,
+    ];
 
     /// Returns the name on the wire.
     pub fn as_str(self) -> &'static str {
         match self {
             EventKind::StateChange => "state_change",
             EventKind::CommandExecuted => "command_executed",
+            EventKind::GatewayStatusChange => "gateway_status_change",
+            EventKind::GatewayRecovery => "gateway_recovery",
+            EventKind::GatewayRegistered => "gateway_registered",
+            EventKind::GatewayRemoved => "gateway_removed",
         }
     }
 }
@@ -98,6 +136,57 @@ pub enum EventData {
         /// What came of it, for people.
         message: String,
     },
+    /// Of `gateway_status_change`.
+    GatewayStatusChange {
+        /// Which gateway.
+        gateway_id: GatewayId,
+        /// What it is.
+        gateway_type: String,
+        /// How it was; null where it is new.
+        previous_status: Option<GatewayStatus>,
+        /// How it is.
+        current_status: GatewayStatus,
+        /// What else is known: latency, error, attempts.
+        #[schema(value_type = Object)]
+        metadata: Map<String, Value>,
+    },
+    /// Of `gateway_recovery`.
+    GatewayRecovery {
+        /// Which gateway.
+        gateway_id: GatewayId,
+        /// The step.
+        step: RecoveryStep,
+        /// Which attempt it belongs to; 0 before the first one.
+        attempt: u32,
+        /// What happened, for people.
+        message: Option<String>,
+    },
+    /// Of `gateway_registered`.
+    GatewayRegistered {
+        /// Which gateway.
+        gateway_id: GatewayId,
+        /// What it is.
+        gateway_type: String,
+    },
+    /// Of `gateway_removed`.
+    GatewayRemoved {
+        /// Which gateway.
+        gateway_id: GatewayId,
+    },
+}
+
+impl EventData {
+    /// What the event is about, where that has an id.
+    pub fn target(&self) -> Option<String> {
+        match self {
+            EventData::StateChange { .. } => None,
+            EventData::CommandExecuted { target, .. } => target.clone(),
+            EventData::GatewayStatusChange { gateway_id, .. }
+            | EventData::GatewayRecovery { gateway_id, .. }
+            | EventData::GatewayRegistered { gateway_id, .. }
+            | EventData::GatewayRemoved { gateway_id } => Some(gateway_id.as_str().to_owned()),
+        }
+    }
 }
 
 /// What an event means for collections.

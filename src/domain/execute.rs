@@ -7,10 +7,12 @@ use super::change::{Collection, Context, State};
 use super::command::Command;
 use super::decide::Next;
 use super::error::Error;
-use super::event::CollectionStep;
+use super::event::{CollectionStep, EventData, EventKind};
+use super::gateway::RecoveryStep;
 use super::ids::ItemId;
 use super::item::{Item, ListName};
 use super::system::{System, SystemStatus};
+use super::watch::{self, Turn};
 
 /// What a command comes to.
 pub(super) struct Effect {
@@ -18,11 +20,21 @@ pub(super) struct Effect {
     pub(super) next: Option<Next>,
     /// What it says, for people.
     pub(super) message: String,
+    /// The event of its own kind that the change is; none where the command's own event has it.
+    pub(super) own: Option<(EventKind, EventData)>,
 }
 
 impl Effect {
     fn nothing(message: String) -> Self {
-        Effect { next: None, message }
+        Effect { next: None, message, own: None }
+    }
+
+    fn change(next: Next, message: String) -> Self {
+        Effect { next: Some(next), message, own: None }
+    }
+
+    fn turn(turn: Turn, message: String) -> Self {
+        Effect { next: Some(turn.next), message, own: Some((turn.kind, turn.data)) }
     }
 }
 
@@ -32,9 +44,11 @@ impl Effect {
 /// Whatever makes the changed item invalid; nothing was changed.
 pub(super) fn execute(state: &State, command: &Command, context: &Context<'_>) -> Result<Effect, Error> {
     match command {
-        Command::Approve(id) => judge(state, id, "approved"),
-        Command::Reject(id) => judge(state, id, "rejected"),
+        Command::Approve(id) => judge_any(state, id, "approved", RecoveryStep::Approved, context),
+        Command::Reject(id) => judge_any(state, id, "rejected", RecoveryStep::Rejected, context),
         Command::Done(id) => judge(state, id, "done"),
+        Command::Pause(id) => hold(state, id, watch::pause(state, id.as_str(), context)?, "is paused"),
+        Command::Resume(id) => hold(state, id, watch::resume(state, id.as_str(), context)?, "is watched"),
         Command::Brief(id) => Ok(set_brief(state, id.as_ref(), context)),
         Command::Refresh => Ok(refresh(state, context)),
         Command::Status => Ok(Effect::nothing(status(state))),
@@ -55,6 +69,35 @@ pub(super) fn start_collection(state: &State, context: &Context<'_>) -> Option<N
         document,
         collection: Some(Collection { id: id.clone(), started_at: context.now }),
         step: Some(CollectionStep::Started { id }),
+        gateway: None,
+    })
+}
+
+/// Judges a priority, or where none has the id, the recovery of a gateway.
+fn judge_any(
+    state: &State,
+    id: &ItemId,
+    status: &'static str,
+    step: RecoveryStep,
+    context: &Context<'_>,
+) -> Result<Effect, Error> {
+    let is_priority = state.document.list(ListName::Priorities).position(id.as_str()).is_some();
+    if is_priority || watch::find(state, id.as_str()).is_none() {
+        return judge(state, id, status);
+    }
+    Ok(match watch::judge(state, id.as_str(), step, context)? {
+        Some(turn) => Effect::turn(turn, format!("the recovery of {id} is {status}")),
+        None => Effect::nothing(format!("no recovery of {id} waits for approval")),
+    })
+}
+
+fn hold(state: &State, id: &ItemId, turn: Option<Turn>, done: &str) -> Result<Effect, Error> {
+    Ok(match turn {
+        Some(turn) => Effect::turn(turn, format!("{id} {done} now")),
+        None if watch::find(state, id.as_str()).is_none() => {
+            Effect::nothing(format!("no gateway with id {id}"))
+        }
+        None => Effect::nothing(format!("{id} {done} already")),
     })
 }
 
@@ -73,7 +116,7 @@ fn judge(state: &State, id: &ItemId, status: &'static str) -> Result<Effect, Err
     let item = Item::new(ListName::Priorities, fields)?;
     let mut document = state.document.clone();
     document.list_mut(ListName::Priorities).set(index, Arc::new(item));
-    Ok(Effect { next: Some(Next::keeping(state, document)), message: format!("{id} is {status} now") })
+    Ok(Effect::change(Next::keeping(state, document), format!("{id} is {status} now")))
 }
 
 fn set_brief(state: &State, id: Option<&ItemId>, context: &Context<'_>) -> Effect {
@@ -87,14 +130,14 @@ fn set_brief(state: &State, id: Option<&ItemId>, context: &Context<'_>) -> Effec
     };
     let mut document = document.clone();
     document.set_brief(Some(brief));
-    Effect { next: Some(Next::keeping(state, document)), message }
+    Effect::change(Next::keeping(state, document), message)
 }
 
 fn refresh(state: &State, context: &Context<'_>) -> Effect {
     match (&state.collection, start_collection(state, context)) {
         (None, Some(next)) => {
             let message = format!("collection {} started", context.new_collection_id);
-            Effect { next: Some(next), message }
+            Effect::change(next, message)
         }
         (running, _) => {
             let id = running.as_ref().map_or("", |collection| collection.id.as_str());

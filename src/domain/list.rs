@@ -140,7 +140,8 @@ impl ItemList {
         if left == 0 {
             self.chunks.remove(position);
         } else if left < CHUNK_ITEMS / 4 {
-            self.join(position.min(self.chunks.len().saturating_sub(2)));
+            self.join(position);
+            self.join(position.saturating_sub(1));
         }
         item
     }
@@ -337,6 +338,28 @@ mod tests {
         values.push(values[1].clone());
         let error = ItemList::rebuild(ListName::Owe, &values, &old).unwrap_err();
         assert_eq!(error.to_string(), "/commitments/owe/5/id: id \"C1\" is there twice");
+    }
+
+    #[test]
+    fn chunks_join_when_most_items_are_removed() {
+        // From the front, from the back, behind a few that stay, and from all over.
+        let orders: [fn(usize) -> usize; 4] = [|_| 0, |len| len - 1, |_| 3, |len| len * len / 3 % len];
+        for order in orders {
+            let (mut list, mut model) = (ItemList::default(), Vec::<Arc<Item>>::new());
+            for id in 0..10 * CHUNK_ITEMS {
+                list.insert(id / 2, item(id, id % 5));
+                model.insert(id / 2, item(id, id % 5));
+            }
+            let crumbs = |two: &[Arc<Chunk>]| two.iter().all(|chunk| chunk.items.len() < CHUNK_ITEMS / 4);
+            while model.len() > 3 {
+                let index = order(model.len());
+                assert_eq!(list.remove(index), model.remove(index));
+                assert!(!list.chunks.windows(2).any(crumbs), "crumbs side by side at {}", model.len());
+            }
+            assert_eq!((list.chunks.len(), list.len()), (1, 3));
+            assert_eq!(list, model.iter().cloned().collect());
+            assert_eq!(text(&list), text(&model.into_iter().collect()));
+        }
     }
 
     proptest! {

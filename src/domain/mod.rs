@@ -16,6 +16,7 @@ mod draft;
 mod error;
 mod event;
 mod execute;
+mod gateway;
 mod ids;
 mod item;
 mod json;
@@ -27,6 +28,7 @@ mod pointer;
 mod quick;
 mod system;
 mod time;
+mod watch;
 
 #[cfg(test)]
 mod tests;
@@ -41,6 +43,10 @@ pub use document::Document;
 pub use error::{Error, FieldError};
 pub use event::{
     CollectionEnd, CollectionStep, CommandOutcome, Decision, Event, EventData, EventKind, Outcome,
+};
+pub use gateway::{
+    GATEWAY_ID_MAX_CHARS, Gateway, GatewayChange, GatewayId, GatewayStatus, GatewayStep, RecoveryNote,
+    RecoveryStep,
 };
 pub use ids::{CollectionId, Epoch, ITEM_ID_MAX_CHARS, ItemId, Seq};
 pub use item::{Item, ListName, Moment};

@@ -70,6 +70,7 @@ pub struct System {
     #[schema(maximum = 100)]
     pub progress: u8,
     /// When the last collection ended well.
+    #[schema(required = true)]
     pub last_sync: Option<Timestamp>,
 }
 

@@ -3,13 +3,13 @@
 use std::rc::Rc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use actix::prelude::*;
 
 use crate::domain::Timestamp;
 use crate::hub::{AddFanout, HubHandle, Wake};
-use crate::telemetry::metrics::Metrics;
+use crate::logs::{AddLogSink, LogWake, Logs};
 
 use super::mirror::Mirror;
 use super::report::ConnectionReport;
@@ -25,14 +25,15 @@ const SWEEP_EVERY: Duration = Duration::from_secs(1);
 pub struct Fanout {
     mirror: Rc<Mirror>,
     hub: HubHandle,
-    metrics: Arc<Metrics>,
     awake: Arc<AtomicBool>,
+    logs: Arc<Logs>,
+    logs_awake: Arc<AtomicBool>,
 }
 
 impl Fanout {
     /// The fan-out of the worker that owns `mirror`.
-    pub fn new(mirror: Rc<Mirror>, hub: HubHandle, metrics: Arc<Metrics>) -> Fanout {
-        Fanout { mirror, hub, metrics, awake: Arc::default() }
+    pub fn new(mirror: Rc<Mirror>, hub: HubHandle, logs: Arc<Logs>) -> Fanout {
+        Fanout { mirror, hub, awake: Arc::default(), logs, logs_awake: Arc::default() }
     }
 }
 
@@ -42,8 +43,12 @@ impl Actor for Fanout {
     fn started(&mut self, ctx: &mut Self::Context) {
         let wake = ctx.address().recipient();
         self.hub.addr().do_send(AddFanout { wake, awake: self.awake.clone() });
+        let wake = ctx.address().recipient();
+        self.logs.add_sink(AddLogSink { wake, awake: self.logs_awake.clone() });
         // What was shown before the hub knew this worker.
         self.mirror.pull();
+        let mirror = self.mirror.clone();
+        ctx.spawn(actix::fut::wrap_future(std::future::poll_fn(move |cx| mirror.poll_due(cx))));
         ctx.run_interval(SWEEP_EVERY, |fanout, _| fanout.mirror.sweep());
     }
 }
@@ -60,13 +65,20 @@ impl Handler<Wake> for Fanout {
     }
 }
 
+impl Handler<LogWake> for Fanout {
+    type Result = ();
+
+    fn handle(&mut self, _: LogWake, _: &mut Context<Self>) {
+        self.logs_awake.store(false, Ordering::Release);
+        self.mirror.pull_logs(&self.logs);
+    }
+}
+
 impl Fanout {
     fn pull(&mut self) {
         // Cleared first: what is shown from here on wakes again.
         self.awake.store(false, Ordering::Release);
-        let begun = Instant::now();
         self.mirror.pull();
-        self.metrics.fanout_seconds.observe(begun.elapsed().as_secs_f64());
     }
 }
 

@@ -17,7 +17,8 @@ use crate::telemetry::metrics::Metrics;
 
 use super::encoding::Encoding;
 use super::report::ConnectionReport;
-use super::subscriber::Subscriber;
+use super::subscriber::{Announced, Subscriber};
+use super::writer::Due;
 
 /// The frames and the state that belong to the same moment of this worker.
 #[derive(Debug)]
@@ -34,7 +35,7 @@ pub(super) type Shared = Rc<RefCell<Subscriber>>;
 #[derive(Debug)]
 pub struct Mirror {
     live: Arc<Live>,
-    metrics: Arc<Metrics>,
+    pub(super) metrics: Arc<Metrics>,
     pub(super) stream: RefCell<Stream>,
     subscribers: RefCell<HashMap<u64, Shared>>,
     next_id: Cell<u64>,
@@ -42,7 +43,12 @@ pub struct Mirror {
     sent_bytes: Cell<u64>,
     /// The time of the last news or sweep: near enough for limits of seconds, and it saves a look at
     /// the clock for each delivery.
-    about_now: Cell<Instant>,
+    pub(super) about_now: Cell<Instant>,
+    pub(super) due: Due,
+    /// Those of the subscribers that get log lines.
+    pub(super) log_subscribers: RefCell<HashMap<u64, Shared>>,
+    /// The next moment of log lines to fetch.
+    pub(super) next_tick: Cell<u64>,
 }
 
 impl Mirror {
@@ -58,6 +64,9 @@ impl Mirror {
             sent_frames: Cell::new(0),
             sent_bytes: Cell::new(0),
             about_now: Cell::new(Instant::now()),
+            due: Due::default(),
+            log_subscribers: RefCell::default(),
+            next_tick: Cell::new(0),
         };
         mirror.pull();
         Rc::new(mirror)
@@ -83,8 +92,11 @@ impl Mirror {
         let known = from.max(stream.ring.first());
         for subscriber in self.subscribers.borrow().values() {
             let news = stream.ring.since(known).into_iter().flatten().map(AsRef::as_ref);
-            if subscriber.borrow_mut().announce(news, stream, now) {
-                self.metrics.outbox_overflows.inc();
+            let announced = subscriber.borrow_mut().announce(news, stream, now);
+            match announced {
+                Announced::Nothing => {}
+                Announced::News => self.due.add(subscriber, now),
+                Announced::Overflow => self.metrics.outbox_overflows.inc(),
             }
         }
     }
@@ -101,6 +113,7 @@ impl Mirror {
 
     /// Takes a subscriber away.
     pub(super) fn remove(&self, id: u64) {
+        self.log_subscribers.borrow_mut().remove(&id);
         if let Some(gone) = self.subscribers.borrow_mut().remove(&id) {
             let gone = gone.borrow();
             self.metrics.connections.with_label_values(&[gone.identity().protocol.as_str()]).dec();
@@ -165,12 +178,6 @@ impl Mirror {
     pub(super) fn resume_after(&self, seq: Seq) -> Result<u64, Lost> {
         let stream = self.stream.borrow();
         stream.ring.resume_after(seq, stream.committed.seq)
-    }
-
-    /// Where a connection that has seen everything through `seq` goes on, if the ring reaches back
-    /// that far.
-    pub fn position_after(&self, seq: Seq) -> Option<u64> {
-        self.resume_after(seq).ok()
     }
 
     /// What the ring holds from `position` on, in bytes.

@@ -7,12 +7,16 @@
 
 mod actor;
 mod encoding;
+mod logs;
 mod mirror;
 mod outbox;
 mod private;
 mod replay;
 mod report;
+mod socket;
 mod subscriber;
+mod wire;
+mod writer;
 
 #[cfg(test)]
 mod tests;
@@ -21,6 +25,7 @@ pub use actor::{CloseAll, Fanout, Fanouts, ListConnections, spread};
 pub use encoding::Encoding;
 pub use mirror::Mirror;
 pub use outbox::{Outbox, OutboxBody};
-pub use replay::{Resume, ResumePoint, decide_resume, replay};
+pub use replay::{Resume, ResumePoint, decide_resume};
 pub use report::{ConnectionReport, ConnectionState, Identity};
+pub use socket::SharedSocket;
 pub use subscriber::{OutboxLimits, Subscriber};

@@ -2,7 +2,7 @@
 
 use std::pin::Pin;
 use std::rc::Rc;
-use std::task::{Context, Poll, Waker};
+use std::task::{Context, Poll, Waker, ready};
 use std::time::Instant;
 
 use actix_web::body::{BodySize, MessageBody};
@@ -10,11 +10,15 @@ use bytes::Bytes;
 
 use crate::domain::Seq;
 use crate::hub::Admission;
-use crate::protocol::{StateReason, Topics};
+use crate::logs::Lease;
+use crate::protocol::{LogFilter, StateReason, Topics};
 
 use super::mirror::{Mirror, Shared};
 use super::report::Identity;
+use super::socket::SharedSocket;
 use super::subscriber::Subscriber;
+use super::wire::Wire;
+use super::writer::Progress;
 
 /// What a session holds of its connection: everything goes out through here, in order.
 ///
@@ -29,7 +33,18 @@ pub struct Outbox {
 impl Outbox {
     /// Adds a connection to its worker. The body goes into the response, the outbox to whoever
     /// speaks for the connection.
-    pub fn open(mirror: Rc<Mirror>, subscriber: Subscriber, admission: Admission) -> (Outbox, OutboxBody) {
+    ///
+    /// With a `socket` the frames are written to it as soon as the response's head is out, and the body
+    /// gives none: that is for upgraded connections only, whose bytes nobody frames any more.
+    pub fn open(
+        mirror: Rc<Mirror>,
+        mut subscriber: Subscriber,
+        socket: Option<SharedSocket>,
+        admission: Admission,
+    ) -> (Outbox, OutboxBody) {
+        if let Some(socket) = socket {
+            subscriber.set_wire(Wire::new(socket));
+        }
         let (id, subscriber) = mirror.add(subscriber);
         let outbox = Outbox { mirror, subscriber, id };
         (outbox.clone(), OutboxBody { outbox, _admission: admission })
@@ -93,6 +108,16 @@ impl Outbox {
     /// Changes what is received.
     pub fn set_topics(&self, topics: Topics) {
         self.mirror.set_topics(&self.subscriber, topics);
+    }
+
+    /// Which log lines are received.
+    pub fn log_filter(&self) -> Option<LogFilter> {
+        self.subscriber.borrow().log_filter()
+    }
+
+    /// Changes which log lines are received.
+    pub fn set_logs(&self, lease: Option<Lease>) {
+        self.mirror.set_logs(self.id, &self.subscriber, lease);
     }
 
     /// Who is at the other end.
@@ -168,12 +193,44 @@ impl MessageBody for OutboxBody {
     fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Bytes, Self::Error>>> {
         let Outbox { mirror, subscriber, .. } = &self.outbox;
         let mut subscriber = subscriber.borrow_mut();
+        if subscriber.wire_mut().is_some() {
+            return poll_wire(mirror, &mut subscriber, cx).map(|()| None);
+        }
         match mirror.take(&mut subscriber) {
             Some(piece) => Poll::Ready(Some(Ok(piece))),
             None if subscriber.is_over() => Poll::Ready(None),
             None => {
                 subscriber.set_waker(cx.waker());
                 Poll::Pending
+            }
+        }
+    }
+}
+
+/// Writes to the connection's own socket; ready when it is over.
+fn poll_wire(mirror: &Mirror, subscriber: &mut Subscriber, cx: &mut Context<'_>) -> Poll<()> {
+    if let Some(wire) = subscriber.wire_mut() {
+        ready!(wire.poll_handshake(cx));
+    }
+    subscriber.set_blocked(false);
+    loop {
+        let progress = mirror.write(subscriber);
+        if subscriber.is_over() {
+            return Poll::Ready(());
+        }
+        subscriber.set_waker(cx.waker());
+        match progress {
+            Progress::Done => return Poll::Pending,
+            Progress::Blocked => {}
+            Progress::Broken => subscriber.close(),
+        }
+        let Some(wire) = subscriber.wire_mut() else { return Poll::Ready(()) };
+        match wire.poll_writable(cx) {
+            Poll::Ready(Ok(())) => {}
+            Poll::Ready(Err(_)) => subscriber.close(),
+            Poll::Pending => {
+                subscriber.set_blocked(true);
+                return Poll::Pending;
             }
         }
     }

@@ -63,9 +63,46 @@ pub async fn decide_resume(
     }
 }
 
+impl Resume {
+    /// The same by now: what was in the ring when it was asked may have gone since.
+    pub fn renewed(self, outbox: &Outbox, since: Seq) -> Resume {
+        outbox.mirror().pull();
+        match self {
+            Resume::Ring(_) => match outbox.mirror().resume_after(since) {
+                Ok(position) => Resume::Ring(position),
+                Err(_) => Resume::Log(since),
+            },
+            other => other,
+        }
+    }
+
+    /// Lets a connection that has seen `since` join the stream, in this turn. What has to be read from
+    /// the log before is the work of the future that comes back then.
+    #[must_use = "a replay is sent by whoever polls it"]
+    pub fn join(
+        self,
+        outbox: &Outbox,
+        readers: &Readers,
+        since: Seq,
+    ) -> Option<impl Future<Output = ()> + use<>> {
+        match self {
+            Resume::State => {
+                outbox.push_state(StateReason::Connected);
+                outbox.attach(None, outbox.mirror().newest());
+                None
+            }
+            Resume::Ring(position) => {
+                outbox.attach(Some(position), since);
+                None
+            }
+            Resume::Log(since) => Some(replay(outbox.clone(), readers.clone(), since)),
+        }
+    }
+}
+
 /// Sends the changes after `since` from the log, as fast as the client takes them, until the ring
 /// holds the rest; then joins the stream. Only that last step is one turn.
-pub async fn replay(outbox: Outbox, readers: Readers, since: Seq) {
+async fn replay(outbox: Outbox, readers: Readers, since: Seq) {
     let mut seen = since;
     loop {
         outbox.mirror().pull();

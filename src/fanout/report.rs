@@ -54,6 +54,9 @@ pub struct ConnectionReport {
     pub queued_bytes: usize,
     /// How often its outbox overflowed.
     pub conflated: u64,
+    /// How many log lines it was too slow for.
+    #[serde(default)]
+    pub log_lines_dropped: u64,
     /// How well it keeps up.
     pub state: ConnectionState,
 }

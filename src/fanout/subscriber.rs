@@ -2,22 +2,25 @@
 //! for it alone.
 
 use std::collections::VecDeque;
+use std::sync::Arc;
 use std::task::Waker;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 
 use crate::domain::Seq;
-use crate::protocol::{Frame, StateReason, Topics};
+use crate::logs::{Batch, Lease};
+use crate::protocol::{Frame, LogFilter, StateReason, Topics};
 
-use super::encoding::{Encoding, Pieces};
+use super::encoding::Encoding;
+use super::logs::{LogSide, OUTBOX_PART};
 use super::mirror::Stream;
-use super::private::{Private, Waiting};
+use super::private::Private;
 use super::report::{ConnectionReport, ConnectionState, Identity};
+use super::wire::Wire;
 
-/// The largest piece that is handed to a connection at once: whatever is not taken yet by the client
-/// is copied by the HTTP stack below, so that large frames go in slices.
-const PIECE_MAX_BYTES: usize = 16 * 1024;
+mod taking;
+mod waking;
 
 /// The limits of an outbox.
 #[derive(Debug, Clone, Copy)]
@@ -26,6 +29,17 @@ pub struct OutboxLimits {
     pub outbox_bytes: usize,
     /// A connection that took no byte for this long, although something waits, is stalled.
     pub stalled_after: Duration,
+}
+
+/// What frames mean for a subscriber.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Announced {
+    /// They are not for it, or something that waits stands for them too.
+    Nothing,
+    /// They wait now.
+    News,
+    /// Its outbox is full: the state takes the place of what waited.
+    Overflow,
 }
 
 /// One connection's place in the stream.
@@ -57,9 +71,18 @@ pub struct Subscriber {
     closed: bool,
     seen: Seq,
     conflated: u64,
+    /// Its log lines, where it gets some: beside the stream, and only where that leaves room.
+    logs: Option<Box<LogSide>>,
+    log_lines_dropped: u64,
     /// Since when something waits without a byte being taken.
     waiting_since: Option<Instant>,
     reported: Option<ConnectionState>,
+    /// Its socket, where it is written without the HTTP stack between.
+    wire: Option<Wire>,
+    /// The kernel takes nothing more for it: only the end is worth a wake-up.
+    blocked: bool,
+    /// Whether the worker has it on its list already.
+    due: bool,
     /// Whether the connection waits to be woken. The waker is kept, since it hardly ever changes.
     asleep: bool,
     waker: Option<Waker>,
@@ -94,8 +117,13 @@ impl Subscriber {
             closed: false,
             seen: Seq::ZERO,
             conflated: 0,
+            logs: None,
+            log_lines_dropped: 0,
             waiting_since: None,
             reported: None,
+            wire: None,
+            blocked: false,
+            due: false,
             asleep: false,
             waker: None,
             drained: Vec::new(),
@@ -152,30 +180,33 @@ impl Subscriber {
         self.cursor.is_some()
     }
 
-    /// Takes note of frames that were just added to the mirror. Tells whether the outbox overflowed.
+    /// Takes note of frames that were just added to the mirror. Whoever calls it sees to it that they are
+    /// sent.
     pub(super) fn announce<'a>(
         &mut self,
         news: impl Iterator<Item = &'a Frame>,
         stream: &Stream,
         now: Instant,
-    ) -> bool {
+    ) -> Announced {
         if self.closing_since.is_some() || self.finished {
-            return false;
+            return Announced::Nothing;
         }
-        let Some(cursor) = self.cursor else { return false };
+        let Some(cursor) = self.cursor else { return Announced::Nothing };
         // The ring has dropped frames before this connection, or even its worker, saw them.
         let lost = stream.ring.first() > cursor;
         if self.encoding == Encoding::Plain {
             self.cursor = Some(stream.ring.end());
             let mut news = news;
-            if lost || news.any(Frame::has_patch) {
-                self.push_document(now);
+            if !lost && !news.any(Frame::has_patch) {
+                return Announced::Nothing;
             }
-            return false;
+            self.document_due = true;
+            self.waiting_since.get_or_insert(now);
+            return Announced::News;
         }
         if self.resync.is_some() {
             // The state frame that waits will stand for these too.
-            return false;
+            return Announced::Nothing;
         }
         let empty = self.queued_bytes() == 0;
         let (mut wanted, mut changes) = (0, false);
@@ -185,21 +216,57 @@ impl Subscriber {
         }
         if wanted == 0 && self.queued == 0 && !lost {
             self.cursor = Some(stream.ring.end());
-            return false;
+            return Announced::Nothing;
         }
         self.queued += wanted;
+        self.make_room();
         let full = self.queued_bytes() > self.limits.outbox_bytes;
         self.catching_up &= full;
-        self.note_waiting(now);
+        self.waiting_since.get_or_insert(now);
         // What is not committed never makes an outbox overflow: it is small, and rare by itself.
         let overflows = lost || (full && changes && !empty && !self.catching_up);
-        if overflows {
-            self.conflate(StateReason::Lagging);
-            self.conflated += 1;
-        } else {
-            self.wake();
+        if !overflows {
+            return Announced::News;
         }
-        overflows
+        self.conflate(StateReason::Lagging);
+        self.conflated += 1;
+        Announced::Overflow
+    }
+
+    /// Which log lines it gets.
+    pub(super) fn log_filter(&self) -> Option<LogFilter> {
+        self.logs.as_ref().map(|logs| logs.filter().clone())
+    }
+
+    /// Changes which log lines it gets; what waits of others goes.
+    pub(super) fn set_logs(&mut self, lease: Option<Lease>) {
+        self.logs = lease.filter(|_| !self.is_ending()).map(|lease| Box::new(LogSide::new(lease)));
+    }
+
+    /// Takes note of log lines; tells how many were dropped for it. Whoever calls it sees to it that they
+    /// are sent.
+    pub(super) fn announce_logs(&mut self, batch: &Arc<Batch>, now: Instant) -> (Announced, u64) {
+        let (idle, room) = (!self.has_waiting(), self.room_for_logs());
+        let Some(dropped) = self.logs.as_mut().and_then(|logs| logs.add(batch, room, idle)) else {
+            return (Announced::Nothing, 0);
+        };
+        self.log_lines_dropped += dropped;
+        self.waiting_since.get_or_insert(now);
+        (Announced::News, dropped)
+    }
+
+    /// What changes and answers leave of the outbox, a part of the whole at most.
+    fn room_for_logs(&self) -> usize {
+        let whole = self.limits.outbox_bytes;
+        (whole / OUTBOX_PART).min(whole.saturating_sub(self.queued_bytes()))
+    }
+
+    /// Log lines make room for what counts more.
+    fn make_room(&mut self) {
+        let room = self.room_for_logs();
+        if let Some(logs) = self.logs.as_mut().filter(|_| room < self.limits.outbox_bytes / OUTBOX_PART) {
+            self.log_lines_dropped += logs.trim(room);
+        }
     }
 
     /// One `state` frame takes the place of everything of the stream that waits.
@@ -264,6 +331,7 @@ impl Subscriber {
         self.private.drop_answers_after(self.cursor.unwrap_or_default());
         last.into_iter().for_each(|frame| self.push(frame, 0, now));
         self.closing_since.get_or_insert(now);
+        self.logs = None;
         self.queued = 0;
         self.resync = None;
         self.document_due = false;
@@ -277,6 +345,7 @@ impl Subscriber {
     /// Sends what waits for this connection alone, and then ends it.
     pub fn finish(&mut self) {
         self.finished = true;
+        self.logs = None;
         self.queued = 0;
         self.resync = None;
         self.document_due = false;
@@ -288,13 +357,15 @@ impl Subscriber {
         self.closed = true;
         self.private.clear();
         self.sending.clear();
+        self.wire = None;
         self.waiting_since = None;
         self.finish();
     }
 
     /// Whether nothing will be sent any more.
     pub fn is_over(&self) -> bool {
-        self.closed || (self.finished && self.private.is_empty() && self.sending.is_empty())
+        let written = self.wire.as_ref().is_none_or(Wire::is_empty);
+        self.closed || (self.finished && written && self.private.is_empty() && self.sending.is_empty())
     }
 
     /// Whether the outbox is so full that the connection's own requests must wait.
@@ -315,135 +386,6 @@ impl Subscriber {
     /// How frames become bytes.
     pub(super) fn encoding(&self) -> Encoding {
         self.encoding
-    }
-
-    /// Whether the next piece begins a frame.
-    pub(super) fn is_between_frames(&self) -> bool {
-        self.sending.is_empty()
-    }
-
-    /// The next piece of bytes; none where nothing waits.
-    pub(super) fn next(&mut self, stream: &Stream, now: Instant) -> Option<Bytes> {
-        if self.sending.is_empty() {
-            let pieces = self.next_frame(stream)?;
-            self.sending.extend(pieces.into_iter().filter(|piece| !piece.is_empty()));
-        }
-        let first = self.sending.front_mut()?;
-        let piece = if first.len() > PIECE_MAX_BYTES {
-            first.split_to(PIECE_MAX_BYTES)
-        } else {
-            self.sending.pop_front()?
-        };
-        self.waiting_since = self.has_waiting().then_some(now);
-        Some(piece)
-    }
-
-    fn has_waiting(&self) -> bool {
-        !self.sending.is_empty()
-            || !self.private.is_empty()
-            || self.queued > 0
-            || self.resync.is_some()
-            || self.document_due
-    }
-
-    /// Something waits: the connection is woken, and the clock runs until it takes a byte.
-    fn note_waiting(&mut self, now: Instant) {
-        self.waiting_since.get_or_insert(now);
-        self.wake();
-    }
-
-    fn next_frame(&mut self, stream: &Stream) -> Option<Pieces> {
-        if let Some((pieces, seq)) = self.private.pop_ahead() {
-            self.seen = self.seen.max(seq.unwrap_or_default());
-            self.tell_room();
-            return Some(pieces);
-        }
-        if self.is_ending() {
-            return self.next_answer(stream);
-        }
-        // Before it is attached only what goes before the stream is sent: answers have their place in it.
-        let mut cursor = self.cursor?;
-        loop {
-            if self.private.is_due(cursor) {
-                return self.next_answer(stream);
-            }
-            if let Some(reason) = self.resync.take() {
-                return Some(self.resync(reason, stream));
-            }
-            if self.document_due {
-                self.document_due = false;
-                self.seen = stream.committed.seq;
-                return Some(Encoding::document(&stream.committed));
-            }
-            let frame = stream.ring.get(cursor).filter(|_| self.queued > 0);
-            let Some(frame) = frame else {
-                // Nothing that is wanted is left: whatever stands between here and the end is skipped.
-                self.queued = 0;
-                self.cursor = Some(stream.ring.end());
-                if self.private.is_due(stream.ring.end()) {
-                    return self.next_answer(stream);
-                }
-                return None;
-            };
-            let wanted = self.wants_at(cursor, frame);
-            cursor += 1;
-            self.cursor = Some(cursor);
-            if wanted {
-                self.queued = self.queued.saturating_sub(frame.wire_len());
-                self.seen = frame.seq().unwrap_or(self.seen);
-                return Some(self.encoding.frame(frame, &self.epoch));
-            }
-        }
-    }
-
-    fn next_answer(&mut self, stream: &Stream) -> Option<Pieces> {
-        let answer = self.private.pop_answer()?;
-        self.tell_room();
-        match answer {
-            Waiting::Frame(frame) => Some([frame, Bytes::new(), Bytes::new()]),
-            Waiting::State(reason) => Some(self.resync(reason, stream)),
-        }
-    }
-
-    /// The newest state, made now; the stream goes on after it.
-    fn resync(&mut self, reason: StateReason, stream: &Stream) -> Pieces {
-        self.cursor = self.cursor.map(|_| stream.ring.end());
-        self.queued = 0;
-        self.seen = self.seen.max(stream.committed.seq);
-        self.encoding.state(reason, &stream.committed, &self.epoch)
-    }
-
-    fn tell_room(&mut self) {
-        if !self.is_full() && self.is_half_empty() {
-            self.drained.drain(..).for_each(Waker::wake);
-        }
-    }
-
-    /// Remembers whom to wake when there is something to send.
-    pub(super) fn set_waker(&mut self, waker: &Waker) {
-        self.asleep = true;
-        match &mut self.waker {
-            Some(known) => known.clone_from(waker),
-            None => self.waker = Some(waker.clone()),
-        }
-    }
-
-    /// Remembers whom to wake when half of the outbox is free again.
-    pub(super) fn set_drained_waker(&mut self, waker: &Waker) {
-        if !self.drained.iter().any(|known| known.will_wake(waker)) {
-            self.drained.push(waker.clone());
-        }
-    }
-
-    fn wake(&mut self) {
-        if std::mem::take(&mut self.asleep)
-            && let Some(waker) = &self.waker
-        {
-            waker.wake_by_ref();
-        }
-        if self.is_over() {
-            self.drained.drain(..).for_each(Waker::wake);
-        }
     }
 
     /// For how long something has waited without a byte being taken.
@@ -481,8 +423,9 @@ impl Subscriber {
             topics: self.topics,
             seq: seen,
             behind: newest.get().saturating_sub(seen.get()),
-            queued_bytes: self.queued_bytes(),
+            queued_bytes: self.queued_bytes() + self.logs.as_ref().map_or(0, |logs| logs.bytes()),
             conflated: self.conflated,
+            log_lines_dropped: self.log_lines_dropped,
             state: self.state(now),
         }
     }

@@ -1,13 +1,15 @@
 //! The promises of the fan-out, on one thread and without a network.
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
+mod logs;
+
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
 use serde_json::Value;
 
-use crate::domain::{Document, Epoch, Seq, Timestamp};
+use crate::domain::{Document, Epoch, EventKind, Seq, Timestamp};
 use crate::hub::{Committed, Live};
 use crate::protocol::server::Presence;
 use crate::protocol::{Frame, ServerMessage, StateReason, Topic, Topics};
@@ -39,7 +41,7 @@ impl World {
             .map(|step| {
                 let seq = self.seq + step;
                 let text = format!(r#"{{"type":"state_change","seq":{seq},"pad":"{}"}}"#, "x".repeat(bytes));
-                Arc::new(Frame::committed(Seq::new(seq), true, &text))
+                Arc::new(Frame::committed(Seq::new(seq), EventKind::StateChange, true, &text))
             })
             .collect();
         self.seq += count;
@@ -176,14 +178,16 @@ fn during_a_replay_answers_wait_for_the_stream() {
     let mut world = World::new(1 << 20);
     world.commit(3, 10);
     let subscriber = world.subscriber(Encoding::V1, state_only());
-    let replayed = |seq: u64| Frame::committed(Seq::new(seq), true, &format!("{{\"seq\":{seq}}}"));
+    let replayed = |seq: u64| {
+        Frame::committed(Seq::new(seq), EventKind::StateChange, true, &format!("{{\"seq\":{seq}}}"))
+    };
     let now = std::time::Instant::now();
     subscriber.borrow_mut().push_replayed(&replayed(1), now);
     world.mirror.push(&subscriber, answer("pong"));
     world.mirror.push_state(&subscriber, StateReason::Requested);
     subscriber.borrow_mut().push_replayed(&replayed(2), now);
     assert_eq!(seqs(&world.drain(&subscriber)), [1, 2]);
-    let position = world.mirror.position_after(Seq::new(2)).unwrap();
+    let position = world.mirror.resume_after(Seq::new(2)).unwrap();
     world.mirror.attach(&subscriber, Some(position), Seq::new(2));
     let got = world.drain(&subscriber);
     let kinds: Vec<_> = got.iter().map(|frame| frame["type"].as_str().unwrap()).collect();
@@ -196,7 +200,7 @@ fn an_overflow_at_the_end_of_a_replay_takes_the_place_of_what_was_replayed() {
     let mut world = World::new(1 << 20);
     world.commit(3, 10);
     let subscriber = world.subscriber(Encoding::V1, state_only());
-    let old = Frame::committed(Seq::new(1), true, r#"{"seq":1}"#);
+    let old = Frame::committed(Seq::new(1), EventKind::StateChange, true, r#"{"seq":1}"#);
     subscriber.borrow_mut().push_replayed(&old, std::time::Instant::now());
     world.mirror.attach(&subscriber, None, Seq::new(3));
     world.commit(1, 600);
@@ -298,7 +302,7 @@ fn a_resumed_connection_gets_what_the_ring_holds_and_no_old_presence() {
     world.presence(5);
     world.commit(30, 100);
     let subscriber = world.subscriber(Encoding::V1, Topics::default_set());
-    let position = world.mirror.position_after(Seq::new(1)).unwrap();
+    let position = world.mirror.resume_after(Seq::new(1)).unwrap();
     subscriber.borrow_mut().push_ahead(answer("connected"), std::time::Instant::now());
     world.mirror.attach(&subscriber, Some(position), Seq::new(1));
     // Far more than an outbox: it catches up all the same, and new changes wait behind.

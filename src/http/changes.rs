@@ -10,10 +10,10 @@ use serde_json::Value;
 use crate::domain::{self, Change, Error, ItemId, ListName, Outcome, Seq, Timestamp};
 use crate::hub::{Accepted, Committed};
 use crate::protocol::error::ErrorBody;
+use crate::session::query;
 use crate::store::PointInTime;
 
 use super::error::ApiError;
-use super::query;
 use super::request::{Caller, JSON, accepted, etag, json_body, none_match, proposal};
 use super::state::{AppState, now};
 use super::types::{PatchAnswer, StateAnswer};
@@ -44,7 +44,7 @@ struct StateQuery {
     )
 )]
 pub(super) async fn get_state(request: HttpRequest, state: Data<AppState>) -> Result<HttpResponse, ApiError> {
-    let StateQuery { at } = query::read(&request)?;
+    let StateQuery { at } = query::read(request.query_string())?;
     let (seq, text) = match at {
         None => {
             let committed = state.live.committed();
@@ -185,7 +185,7 @@ fn address(path: &(String, String)) -> Result<(ListName, ItemId), Error> {
     Ok((list, ItemId::parse(&path.1)?))
 }
 
-async fn propose(
+pub(super) async fn propose(
     request: &HttpRequest,
     state: &AppState,
     caller: Caller,

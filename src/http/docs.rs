@@ -33,12 +33,6 @@ pub(super) async fn get_docs() -> HttpResponse {
     HttpResponse::SeeOther().insert_header((header::LOCATION, "/docs/")).finish()
 }
 
-/// The page that the dashboard's place leads to while there is no other: the API documents.
-#[utoipa::path(get, path = "/dashboard", tag = "docs", responses((status = 303, description = "leads to the API documents")))]
-pub(super) async fn get_dashboard() -> HttpResponse {
-    HttpResponse::SeeOther().insert_header((header::LOCATION, "/docs/")).finish()
-}
-
 /// The files of the page, embedded in the binary.
 pub(super) async fn get_docs_file(
     request: HttpRequest,

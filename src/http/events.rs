@@ -5,6 +5,7 @@ use actix_web::{HttpRequest, HttpResponse};
 
 use crate::domain::{Error, EventKind, Seq};
 use crate::protocol::error::ErrorBody;
+use crate::session::query;
 use crate::store::{EventFilter, Order, Page};
 
 use super::error::ApiError;
@@ -48,10 +49,9 @@ pub(super) async fn get_events(
 
 /// Reads the query pair by pair, since `type` may be repeated.
 fn filter(query: &str) -> Result<EventFilter, Error> {
-    let pairs = actix_web::web::Query::<Vec<(String, String)>>::from_query(query)
-        .map_err(|error| Error::InvalidValue { message: format!("query: {error}"), details: vec![] })?;
+    let pairs: Vec<(String, String)> = query::read(query)?;
     let mut filter = EventFilter { limit: LIMIT_DEFAULT, ..EventFilter::default() };
-    for (name, value) in pairs.into_inner() {
+    for (name, value) in pairs {
         let bad = |expected: &str| Error::invalid(&name, format!("{name} must be {expected}, got {value:?}"));
         let seq = || value.parse::<Seq>().map_err(|_| bad("a sequence number"));
         match name.as_str() {

@@ -1,12 +1,11 @@
-//! Whether the hub does its work, for people, orchestrators and Prometheus; and the front door.
+//! Whether the hub does its work, for people, orchestrators and Prometheus.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use actix::Addr;
-use actix_web::http::header;
+use actix_web::HttpResponse;
 use actix_web::web::Data;
-use actix_web::{HttpRequest, HttpResponse};
 
 use tokio::sync::Mutex;
 
@@ -19,35 +18,12 @@ use crate::store::{Db, Probe};
 use super::error::ApiError;
 use super::observe::OwnForm;
 use super::state::{AppState, now};
-use super::types::{Alive, Welcome};
+use super::types::Alive;
 
 /// How long the DB actor has to answer.
 const PROBE_WAIT: Duration = Duration::from_secs(2);
 /// How long its answer holds.
 const PROBE_HOLDS: Duration = Duration::from_millis(200);
-
-/// The front door: the dashboard for browsers, a pointer to the rest for programs.
-#[utoipa::path(
-    get, path = "/", tag = "operations",
-    responses((status = 200, description = "where everything is", body = Welcome))
-)]
-pub(super) async fn get_root(request: HttpRequest) -> HttpResponse {
-    let accepts =
-        request.headers().get(header::ACCEPT).and_then(|value| value.to_str().ok()).unwrap_or_default();
-    let mut response = if accepts.contains("text/html") {
-        HttpResponse::SeeOther().insert_header((header::LOCATION, "/dashboard")).finish()
-    } else {
-        HttpResponse::Ok().json(Welcome {
-            message: "opshub keeps one live picture of a team's operations",
-            version: env!("CARGO_PKG_VERSION"),
-            websocket: "/ws",
-            docs: "/docs",
-            dashboard: "/dashboard",
-        })
-    };
-    response.headers_mut().insert(header::VARY, header::HeaderValue::from_static("accept"));
-    response
-}
 
 /// Whether everything works; the database is asked for real work.
 #[utoipa::path(

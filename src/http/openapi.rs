@@ -2,7 +2,7 @@
 
 use utoipa::OpenApi;
 
-use super::{changes, connections, docs, events, health, stream, system, ws};
+use super::{changes, connections, docs, events, gateways, health, logs, page, sinks, stream, system, ws};
 
 /// Every route of the hub.
 #[derive(OpenApi)]
@@ -10,16 +10,18 @@ use super::{changes, connections, docs, events, health, stream, system, ws};
     info(
         title = "opshub",
         description = "One live picture of a team's operations. Changes are acknowledged once they are on disk; \
-            the live protocol is described in /asyncapi.json.",
+            the live protocol is described in /asyncapi.json. A hub on loopback answers 421 to requests for names that \
+            are none of its own.",
         license(name = "MIT OR Apache-2.0"),
     ),
     paths(
-        health::get_root,
+        page::get_root,
+        page::get_dashboard,
+        page::get_ui_file,
         health::get_health,
         health::get_livez,
         health::get_readyz,
         health::get_metrics,
-        docs::get_dashboard,
         docs::get_docs,
         docs::get_openapi,
         docs::get_asyncapi,
@@ -32,9 +34,18 @@ use super::{changes, connections, docs, events, health, stream, system, ws};
         system::post_command,
         system::trigger_collection,
         system::trigger_collection_by_get,
+        gateways::get_gateways,
+        gateways::get_gateway,
+        gateways::get_history,
+        gateways::put_gateway,
+        gateways::delete_gateway,
+        gateways::post_report,
         connections::get_connections,
+        sinks::get_sinks,
         events::get_events,
         stream::get_stream,
+        logs::get_logs,
+        logs::post_logs,
         ws::get_ws,
     ),
     tags(
@@ -42,8 +53,11 @@ use super::{changes, connections, docs, events, health, stream, system, ws};
         (name = "system", description = "what the system does just now"),
         (name = "commands", description = "what people and bots say"),
         (name = "events", description = "what was committed"),
+        (name = "logs", description = "what the hub and services say about their work"),
         (name = "live", description = "what is pushed"),
+        (name = "gateways", description = "the services that are watched"),
         (name = "operations", description = "how the hub does"),
+        (name = "page", description = "the dashboard"),
         (name = "docs", description = "these documents"),
     )
 )]

@@ -1,4 +1,5 @@
-//! Which web pages may use the API: the Origin rule for what changes something, CORS for the rest.
+//! Which web pages may use the API: the Origin rule for what changes something, the Host rule for
+//! everything, CORS for the rest.
 
 use actix_cors::Cors;
 use actix_web::HttpRequest;
@@ -13,11 +14,12 @@ use crate::domain::Error;
 use super::error::ApiError;
 use super::state::AppState;
 
-/// Refuses requests of foreign pages that would change something; what may be asked with GET and
-/// changes something all the same calls `refuse_foreign` itself.
+/// Refuses requests for names that are none of the hub's, and those of foreign pages that would change
+/// something; what may be asked with GET and changes something all the same calls `refuse_foreign`
+/// itself.
 ///
 /// # Errors
-/// `origin_refused`; the route was not reached.
+/// `origin_refused` or `host_refused`; the route was not reached.
 pub async fn check_origin<B: MessageBody>(
     request: ServiceRequest,
     next: Next<B>,
@@ -26,6 +28,7 @@ pub async fn check_origin<B: MessageBody>(
     if !safe {
         refuse_foreign(request.request())?;
     }
+    state(request.request())?.origins.check_host(request.headers()).map_err(ApiError)?;
     next.call(request).await
 }
 
@@ -35,9 +38,7 @@ pub async fn check_origin<B: MessageBody>(
 /// `origin_refused`.
 pub(super) fn refuse_foreign(request: &HttpRequest) -> Result<(), ApiError> {
     let text = |name: &str| request.headers().get(name).map(|value| value.to_str().unwrap_or("null"));
-    let Some(state) = request.app_data::<Data<AppState>>() else {
-        return Err(Error::internal("a request without the state").into());
-    };
+    let state = state(request)?;
     let foreign = match (text(header::ORIGIN.as_str()), text("sec-fetch-site")) {
         (Some(origin), _) => !state.origins.allows(Some(origin)),
         // An image or a link of a page sends no Origin with its GET, but browsers say where it comes
@@ -50,6 +51,10 @@ pub(super) fn refuse_foreign(request: &HttpRequest) -> Result<(), ApiError> {
         (None, None) => false,
     };
     if foreign { Err(Error::OriginRefused.into()) } else { Ok(()) }
+}
+
+fn state(request: &HttpRequest) -> Result<&Data<AppState>, ApiError> {
+    Ok(request.app_data::<Data<AppState>>().ok_or_else(|| Error::internal("a request without the state"))?)
 }
 
 /// The headers that let pages of the configured origins read answers.

@@ -43,12 +43,25 @@ pub(super) async fn json_body(
     payload: Payload,
     types: &[&str],
 ) -> Result<JsonBody, Error> {
+    let (content_type, bytes) = body(request, payload, types).await?;
+    Ok(JsonBody { value: domain::parse_strict(&bytes)?, content_type })
+}
+
+/// Reads a body of one of `types`; gives its type too.
+///
+/// # Errors
+/// `unsupported_media_type` or `payload_too_large`.
+pub(super) async fn body(
+    request: &HttpRequest,
+    payload: Payload,
+    types: &[&str],
+) -> Result<(String, Bytes), Error> {
     let content_type = request.content_type().to_ascii_lowercase();
     if !types.contains(&content_type.as_str()) {
         return Err(Error::UnsupportedMediaType { expected: types.join(" or ") });
     }
     let bytes = read(request, payload).await?;
-    Ok(JsonBody { value: domain::parse_strict(&bytes)?, content_type })
+    Ok((content_type, bytes))
 }
 
 async fn read(request: &HttpRequest, mut payload: Payload) -> Result<Bytes, Error> {

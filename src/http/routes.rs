@@ -9,18 +9,19 @@ use actix_web::{Resource, Route};
 use crate::domain::Error;
 
 use super::error::ApiError;
-use super::{changes, connections, docs, events, health, stream, system, ws};
+use super::{changes, connections, docs, events, gateways, health, logs, page, sinks, stream, system, ws};
 
 /// Puts every route on its path. Large answers are compressed, streams never.
 pub fn routes(config: &mut ServiceConfig) {
     config
         .app_data(docs::config())
-        .service(at("/", "GET, HEAD").route(get().to(health::get_root)))
+        .service(at("/", "GET, HEAD").route(get().to(page::get_root)))
+        .service(at("/dashboard", "GET, HEAD").route(get().to(page::get_dashboard)))
+        .service(at("/ui/{path:.*}", "GET, HEAD").route(get().to(page::get_ui_file)))
         .service(at("/health", "GET, HEAD").route(get().to(health::get_health)))
         .service(at("/livez", "GET, HEAD").route(get().to(health::get_livez)))
         .service(at("/readyz", "GET, HEAD").route(get().to(health::get_readyz)))
         .service(at("/metrics", "GET, HEAD").route(get().to(health::get_metrics)))
-        .service(at("/dashboard", "GET, HEAD").route(get().to(docs::get_dashboard)))
         .service(at("/docs", "GET, HEAD").route(get().to(docs::get_docs)))
         .service(
             at("/docs/{file:.*}", "GET, HEAD").route(get().to(docs::get_docs_file)).wrap(Compress::default()),
@@ -49,9 +50,25 @@ pub fn routes(config: &mut ServiceConfig) {
         )
         .service(at("/api/command", "POST").route(web::post().to(system::post_command)))
         .service(trigger_collection())
+        .service(at("/api/gateways", "GET, HEAD").route(get().to(gateways::get_gateways)))
+        .service(
+            at("/api/gateways/{id}", "GET, HEAD, PUT, DELETE")
+                .route(get().to(gateways::get_gateway))
+                .route(web::put().to(gateways::put_gateway))
+                .route(web::delete().to(gateways::delete_gateway)),
+        )
+        .service(at("/api/gateways/{id}/history", "GET, HEAD").route(get().to(gateways::get_history)))
+        .service(at("/api/gateways/{id}/report", "POST").route(web::post().to(gateways::post_report)))
         .service(at("/api/connections", "GET, HEAD").route(get().to(connections::get_connections)))
+        .service(at("/api/sinks", "GET, HEAD").route(get().to(sinks::get_sinks)))
         .service(at("/api/events", "GET, HEAD").route(get().to(events::get_events)).wrap(Compress::default()))
         .service(at("/api/events/stream", "GET").route(web::get().to(stream::get_stream)))
+        .service(
+            at("/api/logs", "GET, HEAD, POST")
+                .route(get().to(logs::get_logs))
+                .route(web::post().to(logs::post_logs))
+                .wrap(Compress::default()),
+        )
         .service(at("/ws", "GET").route(web::get().to(ws::get_ws)))
         .default_service(web::to(not_found));
 }

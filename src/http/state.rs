@@ -7,12 +7,16 @@ use std::time::Instant;
 use crate::domain::Timestamp;
 use crate::fanout::{Fanouts, Mirror};
 use crate::hub::{Connections, HubHandle, Live};
+use crate::logs::Logs;
+use crate::monitor::MonitorHandle;
+use crate::notify::NotifierHandle;
 use crate::session::SessionSettings;
 use crate::session::origin::Origins;
 use crate::store::Readers;
 use crate::telemetry::metrics::Metrics;
 
 use super::health::DatabaseProbe;
+use super::page::PackedFiles;
 
 /// What all workers share.
 pub struct AppState {
@@ -24,6 +28,14 @@ pub struct AppState {
     pub readers: Readers,
     /// The writer, asked for a sign of life alone.
     pub probe: DatabaseProbe,
+    /// The watch over gateways.
+    pub monitor: MonitorHandle,
+    /// The notification sinks.
+    pub notifier: NotifierHandle,
+    /// URLs below which registered gateways may have webhooks.
+    pub gateway_webhooks: Vec<String>,
+    /// The log lines.
+    pub logs: Arc<Logs>,
     /// Who is connected, by number.
     pub connections: Arc<Connections>,
     /// Who is connected, one by one.
@@ -40,6 +52,8 @@ pub struct AppState {
     pub message_bytes: usize,
     /// The largest body of a request, in bytes.
     pub body_bytes: usize,
+    /// The dashboard's files as they are sent.
+    pub page: PackedFiles,
     /// When the hub started.
     pub started: Instant,
 }

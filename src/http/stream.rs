@@ -10,14 +10,15 @@ use serde::Deserialize;
 
 use crate::domain::{Epoch, Error, Seq};
 use crate::fanout::{
-    Encoding, Identity, Outbox, OutboxLimits, Resume, ResumePoint, Subscriber, decide_resume, replay,
+    Encoding, Identity, Outbox, OutboxLimits, Resume, ResumePoint, Subscriber, decide_resume,
 };
 use crate::hub::ConnectionKind;
 use crate::protocol::error::ErrorBody;
-use crate::protocol::{StateReason, Topics};
+use crate::protocol::logs::log_filter;
+use crate::protocol::{LogLevel, Topics};
+use crate::session::query;
 
 use super::error::ApiError;
-use super::query;
 use super::request::{Caller, parse_tag};
 use super::state::{AppState, Worker, now};
 
@@ -35,6 +36,8 @@ struct StreamQuery {
     since: Option<Seq>,
     epoch: Option<String>,
     topics: Option<String>,
+    log_level: Option<String>,
+    log_source: Option<String>,
 }
 
 /// Live frames as server-sent events; resumes by `Last-Event-ID` or `since`.
@@ -44,7 +47,9 @@ struct StreamQuery {
         ("Last-Event-ID" = Option<String>, Header, description = "\"<epoch>-<seq>\" of the last event that was seen"),
         ("since" = Option<u64>, Query, description = "the last seq that was seen"),
         ("epoch" = Option<String>, Query, description = "the epoch of since; ours where it is left out"),
-        ("topics" = Option<String>, Query, description = "comma-separated topics"),
+        ("topics" = Option<String>, Query, description = "comma-separated topics; all but logs where it is left out"),
+        ("log_level" = Option<LogLevel>, Query, description = "with the topic logs: the lowest level (INFO)"),
+        ("log_source" = Option<String>, Query, description = "with the topic logs: what their sources begin with"),
     ),
     responses(
         (status = 200, description = "`id:` is <epoch>-<seq>, `data:` the frame", content_type = "text/event-stream"),
@@ -57,11 +62,13 @@ pub(super) async fn get_stream(
     state: Data<AppState>,
     caller: Caller,
 ) -> Result<HttpResponse, ApiError> {
-    let query: StreamQuery = query::read(&request)?;
+    let query: StreamQuery = query::read(request.query_string())?;
     let topics = match &query.topics {
         Some(list) => Topics::parse_list(list)?,
         None => Topics::default_set(),
     };
+    let logs = log_filter(topics, None, query.log_level.as_deref(), query.log_source.as_deref())?;
+    let lease = logs.map(|filter| state.logs.subscribe(filter)).transpose()?;
     let point = resume_point(&request, query, &state);
     let worker = request.app_data::<Worker>().ok_or_else(|| Error::internal("no worker"))?;
     let admission = state.connections.admit(ConnectionKind::Stream)?;
@@ -69,7 +76,8 @@ pub(super) async fn get_stream(
     let limits = OutboxLimits { outbox_bytes: state.outbox_bytes, stalled_after: state.session.stall / 3 };
     let epoch = state.live.epoch().to_string();
     let subscriber = Subscriber::new(identity, Encoding::Events, topics, epoch, limits);
-    let (outbox, body) = Outbox::open(worker.mirror.clone(), subscriber, admission);
+    let (outbox, body) = Outbox::open(worker.mirror.clone(), subscriber, None, admission);
+    outbox.set_logs(lease);
     state.metrics.connections_opened.with_label_values(&[PROTOCOL]).inc();
     // The stream is looked after by tasks of its worker; they end with the connection.
     actix_web::rt::spawn(begin(outbox.clone(), point, state.clone()));
@@ -101,19 +109,10 @@ async fn begin(outbox: Outbox, point: Option<ResumePoint>, state: Data<AppState>
         Some(point) => decide_resume(&outbox, &state.readers, point, state.session.resume_bytes).await,
         None => Resume::State,
     };
-    let mirror = outbox.mirror().clone();
-    mirror.pull();
     let since = point.map(|point| point.since).unwrap_or_default();
-    match resume {
-        Resume::State => {
-            outbox.push_state(StateReason::Connected);
-            outbox.attach(None, mirror.newest());
-        }
-        Resume::Ring(_) => match mirror.position_after(since) {
-            Some(position) => outbox.attach(Some(position), since),
-            None => replay(outbox, state.readers.clone(), since).await,
-        },
-        Resume::Log(since) => replay(outbox, state.readers.clone(), since).await,
+    let replay = resume.renewed(&outbox, since).join(&outbox, &state.readers, since);
+    if let Some(replay) = replay {
+        replay.await;
     }
 }
 

@@ -11,10 +11,10 @@ use crate::domain::{self, Change, Error, Outcome, Seq, System, SystemUpdate};
 use crate::protocol::Command;
 use crate::protocol::error::ErrorBody;
 use crate::protocol::server::CommandResult;
+use crate::session::query;
 
 use super::error::ApiError;
 use super::origin::refuse_foreign;
-use super::query;
 use super::request::{
     Caller, JSON, accepted, etag, expectation, idempotency_key, json_body, mark_replayed, none_match,
     proposal,
@@ -49,7 +49,7 @@ pub(super) async fn get_status(
     request: HttpRequest,
     state: Data<AppState>,
 ) -> Result<HttpResponse, ApiError> {
-    let StatusQuery { wait, since } = query::read(&request)?;
+    let StatusQuery { wait, since } = query::read(request.query_string())?;
     let mut changes = state.live.watch_system();
     if let Some(seconds) = wait {
         if !(0.0..).contains(&seconds) {

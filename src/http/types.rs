@@ -6,6 +6,10 @@ use utoipa::ToSchema;
 
 use crate::domain::{CollectionId, Epoch, Patch, Seq, System};
 use crate::fanout::ConnectionReport;
+use crate::monitor::GatewayReport;
+use crate::notify::SinkReport;
+use crate::protocol::LogLevel;
+use crate::protocol::logs::SystemLog;
 
 /// The answer of `GET /` to programs.
 #[derive(Debug, Serialize, ToSchema)]
@@ -116,9 +120,73 @@ pub(super) struct EventsAnswer {
     pub(super) next: Option<Seq>,
 }
 
+/// A log line as a service posts it.
+#[derive(Debug, Serialize, Deserialize, ToSchema)]
+pub(super) struct PostedLine {
+    /// How bad it is; the names of other loggers (`warning`, `critical`, …) mean the nearest of these.
+    level: LogLevel,
+    /// What is said; cut at 8 KiB.
+    #[schema(example = "3 of 40 mails could not be read")]
+    message: String,
+    /// Who says it; `opshub` and `opshub::…` are the hub's own.
+    #[schema(example = "collector.mail", min_length = 1, max_length = 128)]
+    source: String,
+    /// What belongs to it; left out where it has more than 8 KiB.
+    #[schema(value_type = Option<Object>)]
+    metadata: Option<Value>,
+    /// When it was said (RFC 3339); now where it is left out.
+    #[schema(format = DateTime)]
+    timestamp: Option<String>,
+}
+
+/// The answer to posted log lines.
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct LogsAccepted {
+    /// Always true.
+    pub(super) success: bool,
+    /// How many lines.
+    pub(super) accepted: usize,
+    /// The id of the last one; null where there was none.
+    pub(super) last_id: Option<u64>,
+}
+
+/// A page of the recent log lines.
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct LogsAnswer {
+    /// Oldest first, the same objects as the live frames have.
+    lines: Vec<SystemLog>,
+    /// The oldest line that is kept; null where there is none.
+    first_id: Option<u64>,
+    /// The newest line.
+    last_id: Option<u64>,
+    /// What `since` is for the next page; null at the end.
+    next: Option<u64>,
+}
+
 /// A sign of life.
 #[derive(Debug, Serialize, ToSchema)]
 pub(super) struct Alive {
     /// `alive` or `ready`.
     pub(super) status: &'static str,
+}
+
+/// The answer of `GET /api/gateways`.
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct GatewaysAnswer {
+    /// By their ids.
+    pub(super) gateways: Vec<GatewayReport>,
+}
+
+/// The answer of `GET /api/sinks`.
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct SinksAnswer {
+    /// In the order of the configuration.
+    pub(super) sinks: Vec<SinkReport>,
+}
+
+/// The answer to what was taken and changes nothing by itself.
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct AcceptedAnswer {
+    /// It was.
+    pub(super) success: bool,
 }

@@ -8,10 +8,10 @@ use actix_web::{HttpRequest, HttpResponse};
 use actix_web_actors::ws;
 
 use crate::domain::Error;
-use crate::fanout::{Encoding, Outbox, OutboxLimits, Subscriber};
+use crate::fanout::{Encoding, Outbox, OutboxLimits, SharedSocket, Subscriber};
 use crate::hub::ConnectionKind;
-use crate::protocol::SUBPROTOCOL_V1;
 use crate::protocol::error::ErrorBody;
+use crate::protocol::{LogLevel, SUBPROTOCOL_V1};
 use crate::session::framing::Incoming;
 use crate::session::handshake::{self, Handshake};
 use crate::session::{Protocol, Session, SessionParts};
@@ -28,7 +28,9 @@ use super::stream::identity;
         ("protocol" = Option<String>, Query, description = "the same, where the header cannot be set"),
         ("since" = Option<u64>, Query, description = "resume: the last seq that was seen"),
         ("epoch" = Option<String>, Query, description = "resume: the epoch of since"),
-        ("topics" = Option<String>, Query, description = "comma-separated topics"),
+        ("topics" = Option<String>, Query, description = "comma-separated topics; all but logs where it is left out"),
+        ("log_level" = Option<LogLevel>, Query, description = "with the topic logs: the lowest level (INFO)"),
+        ("log_source" = Option<String>, Query, description = "with the topic logs: what their sources begin with"),
     ),
     responses(
         (status = 101, description = "the connection speaks WebSocket from here on"),
@@ -54,6 +56,8 @@ pub(super) async fn get_ws(
         error
     };
     let accept = handshake::decide(&asked, &state.origins).map_err(refused)?;
+    let lease =
+        accept.logs.clone().map(|filter| state.logs.subscribe(filter)).transpose().map_err(refused)?;
     let admission = state.connections.admit(ConnectionKind::Websocket).map_err(refused)?;
     let worker = request.app_data::<Worker>().ok_or_else(|| Error::internal("no worker"))?;
     let mut response = ws::handshake_with_protocols(&request, &[SUBPROTOCOL_V1])
@@ -68,7 +72,9 @@ pub(super) async fn get_ws(
     let limits = OutboxLimits { outbox_bytes: state.outbox_bytes, stalled_after: state.session.stall / 3 };
     let epoch = state.live.epoch().to_string();
     let subscriber = Subscriber::new(identity, encoding, accept.topics, epoch, limits);
-    let (outbox, body) = Outbox::open(worker.mirror.clone(), subscriber, admission);
+    let socket = request.conn_data::<SharedSocket>().cloned();
+    let (outbox, body) = Outbox::open(worker.mirror.clone(), subscriber, socket, admission);
+    outbox.set_logs(lease);
     state.metrics.connections_opened.with_label_values(&[protocol.as_str()]).inc();
 
     let session = Session::new(SessionParts {
@@ -76,6 +82,7 @@ pub(super) async fn get_ws(
         outbox: outbox.clone(),
         hub: state.hub.clone(),
         readers: state.readers.clone(),
+        logs: state.logs.clone(),
         settings: state.session,
         metrics: state.metrics.clone(),
         client_count: state.connections.websockets(),

@@ -77,6 +77,9 @@ pub(super) enum Storage {
         /// Changes that were refused and may be on disk all the same; empty where that is known.
         unresolved: Vec<Staged>,
     },
+    /// Another program wrote to the log, so that it no longer adds up to the state here: every change is
+    /// refused until a start reads it anew.
+    Foreign,
 }
 
 /// The central actor. Never waits: for the disk, for a client, for anybody.
@@ -174,23 +177,21 @@ impl Hub {
         let now = self.now();
         let context = self.context(&proposal.change, now);
         let decision = domain::decide(&self.pending.state, &proposal.change, &context)?;
-        let staged = match decision.event {
-            None => None,
-            Some(event) => {
-                let (staged, record) = Staged::new(
-                    proposal,
-                    &decision.outcome,
-                    event,
-                    &self.pending,
-                    now,
-                    &self.settings.limits,
-                )?;
-                self.inbox.push(record);
-                self.pending = staged.head.clone();
-                Some(staged)
-            }
-        };
-        Ok(Decided { seq: self.pending.seq, outcome: decision.outcome, staged })
+        let outcome = decision.outcome.clone();
+        let mut head = self.pending.clone();
+        let (mut staged, mut records) = (Vec::new(), Vec::new());
+        let mut events = decision.events().peekable();
+        while let Some(event) = events.next() {
+            let joined = events.peek().is_some();
+            let limits = &self.settings.limits;
+            let (stage, record) = Staged::new(proposal, &outcome, event, &head, now, limits, joined)?;
+            head = stage.head.clone();
+            staged.push(stage);
+            records.push(record);
+        }
+        self.inbox.extend(records);
+        self.pending = head;
+        Ok(Decided { seq: self.pending.seq, outcome, staged })
     }
 
     fn check_expectation(&self, expected: Option<&Expectation>) -> Result<(), Error> {
@@ -230,9 +231,14 @@ impl Hub {
 
     /// Takes a request that is neither a duplicate nor answered before.
     fn admit(&mut self, proposal: Proposal, reply: Reply, ctx: &mut Context<Self>) {
-        if matches!(self.storage, Storage::Degraded { .. }) {
-            let cause = "the disk takes no writes since an earlier change".to_owned();
-            return self.finish(&proposal, reply, Err(Error::StorageUnavailable { cause }));
+        let cause = match self.storage {
+            Storage::Healthy => None,
+            Storage::Degraded { .. } => Some("the disk takes no writes since an earlier change"),
+            Storage::Foreign => Some("another program wrote to the log"),
+        };
+        if let Some(cause) = cause {
+            let error = Error::StorageUnavailable { cause: cause.to_owned() };
+            return self.finish(&proposal, reply, Err(error));
         }
         if self.one_by_one.is_empty() {
             self.stage(proposal, reply);
@@ -247,7 +253,7 @@ impl Hub {
 struct Decided {
     seq: Seq,
     outcome: domain::Outcome,
-    staged: Option<Staged>,
+    staged: Vec<Staged>,
 }
 
 impl Actor for Hub {

@@ -24,6 +24,24 @@ pub struct AddFanout {
     pub awake: Arc<AtomicBool>,
 }
 
+/// Shows a message that is not committed to the subscribers of a topic.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub struct Announce {
+    /// Who gets it.
+    pub topic: Topic,
+    /// The message.
+    pub message: ServerMessage,
+}
+
+impl Handler<Announce> for Hub {
+    type Result = ();
+
+    fn handle(&mut self, Announce { topic, message }: Announce, _: &mut Context<Self>) {
+        self.announce(Some(topic), message);
+    }
+}
+
 /// A worker as the hub knows it.
 pub(super) struct FanoutLink {
     wake: Recipient<Wake>,

@@ -16,9 +16,9 @@ pub(super) struct Entry {
     pub(super) reply: Reply,
     pub(super) seq: Seq,
     pub(super) outcome: Outcome,
-    /// What goes to the disk; none where nothing is altered: then the answer waits all the same,
+    /// What goes to the disk, all of it or none; empty where nothing is altered: the answer waits all the same,
     /// since it was found against changes that are not on disk yet.
-    pub(super) staged: Option<Staged>,
+    pub(super) staged: Vec<Staged>,
 }
 
 impl Entry {
@@ -27,7 +27,7 @@ impl Entry {
         Accepted {
             seq: self.seq,
             outcome: self.outcome.clone(),
-            committed: self.staged.is_some(),
+            committed: !self.staged.is_empty(),
             replayed: false,
         }
     }
@@ -43,7 +43,7 @@ pub(super) struct Staged {
 
 impl Staged {
     /// Gives `event` the next number after `before` and encodes it, once and for all readers; the
-    /// record is what the store gets.
+    /// record is what the store gets; a `joined` one is stored only together with the next.
     ///
     /// # Errors
     /// `limit_exceeded` where the frame is larger than one change may be.
@@ -54,6 +54,7 @@ impl Staged {
         before: &Head,
         at: Timestamp,
         limits: &Limits,
+        joined: bool,
     ) -> Result<(Staged, Record), Error> {
         let seq = before.seq.next();
         let patch = (!event.patch.is_empty()).then_some(&event.patch);
@@ -64,18 +65,21 @@ impl Staged {
                 format!("a change must not be larger than {} bytes, got {}", limits.change_bytes, text.len());
             return Err(Error::LimitExceeded { message });
         }
-        let (action, target) = match outcome {
-            Outcome::Command(command) => (command.action.clone(), command.target.clone()),
-            _ => (event.kind.as_str().to_owned(), None),
+        let (action, target) = match (event.kind, outcome) {
+            (EventKind::CommandExecuted, Outcome::Command(command)) => {
+                (command.action.clone(), command.target.clone())
+            }
+            _ => (event.kind.as_str().to_owned(), event.data.target()),
         };
-        let idempotency = proposal.idempotency.as_ref().map(|idempotency| StoredAnswer {
+        // The answer to a key belongs to the last event of its change.
+        let idempotency = proposal.idempotency.as_ref().filter(|_| !joined).map(|idempotency| StoredAnswer {
             key: idempotency.key.clone(),
             fingerprint: idempotency.fingerprint.clone(),
             outcome: outcome.clone(),
             seq,
         });
-        let meta = Meta { idempotency, collection: event.collection };
-        let frame = Arc::new(Frame::committed(seq, has_patch, &text));
+        let meta = Meta { idempotency, collection: event.collection, gateway: event.gateway };
+        let frame = Arc::new(Frame::committed(seq, event.kind, has_patch, &text));
         let state_seq = if has_patch { seq } else { before.state_seq };
         let head = Head { state: event.next, seq, state_seq, at };
         let record = Record {
@@ -88,6 +92,7 @@ impl Staged {
             meta,
             frame: frame.clone(),
             request_id: proposal.request_id.clone(),
+            joined,
         };
         Ok((Staged { kind: event.kind, frame, head }, record))
     }

@@ -6,10 +6,10 @@ use std::time::{Duration, Instant};
 use actix::prelude::*;
 use tokio::sync::oneshot;
 
-use crate::domain::{Change, Seq, Timestamp};
+use crate::domain::{Change, Timestamp};
 use crate::protocol::server::{DatabaseStatus, Heartbeat, Presence};
 use crate::protocol::{Health, HealthStatus, ServerMessage, Topic};
-use crate::store::{Checkpoint, Probe, Prune, SaveSnapshot, Snapshot, TryWrite};
+use crate::store::{Checkpoint, Probe, Prune, SaveSnapshot, Snapshot, StoreError, TryWrite};
 
 use super::actor::{Hub, Storage};
 use super::handle::{HubHandle, Proposal};
@@ -97,10 +97,10 @@ impl Hub {
         if is_due(&mut self.chores.health, HEALTH_EVERY, now) || self.chores.health_due {
             self.tell_health(ctx);
         }
-        if matches!(self.storage, Storage::Degraded { .. }) {
-            self.try_to_write(now, ctx);
-        } else {
-            self.give_up_collection(ctx);
+        match self.storage {
+            Storage::Healthy => self.give_up_collection(ctx),
+            Storage::Degraded { .. } => self.try_to_write(now, ctx),
+            Storage::Foreign => {}
         }
         // Also while degraded: on a full disk it makes the room that heals.
         self.prune(now, ctx);
@@ -163,20 +163,15 @@ impl Hub {
             return;
         }
         self.chores.trial_under_way = true;
-        let trial = self.db.send(TryWrite).into_actor(self).map(|trial, hub, ctx| {
+        let trial = TryWrite { expected_last: self.committed.seq };
+        let trial = self.db.send(trial).into_actor(self).map(|trial, hub, ctx| {
             hub.chores.trial_under_way = false;
             let newest = match trial {
                 Ok(Ok(newest)) => newest,
+                Ok(Err(error @ StoreError::Conflict { .. })) => return hub.abandon_log(&error),
                 Ok(Err(error)) => return log::debug!("the database takes no writes yet: {error}"),
                 Err(gone) => return log::error!("the database actor is gone: {gone}"),
             };
-            if !hub.is_ours(newest) {
-                let committed = hub.committed.seq;
-                return log::error!(
-                    "another program wrote to the log, which ends at {newest} instead of {committed}: changes \
-                     are refused until the hub is started again"
-                );
-            }
             let storage = std::mem::replace(&mut hub.storage, Storage::Healthy);
             if let Storage::Degraded { unresolved } = storage
                 && newest > hub.committed.seq
@@ -198,15 +193,6 @@ impl Hub {
             hub.commit_next(ctx);
         });
         ctx.spawn(trial);
-    }
-
-    /// Whether the log ends where this hub left it, or where it tried to.
-    fn is_ours(&self, newest: Seq) -> bool {
-        let tried = match &self.storage {
-            Storage::Degraded { unresolved } => unresolved.last().map(|staged| staged.head.seq),
-            Storage::Healthy => None,
-        };
-        newest == self.committed.seq || Some(newest) == tried
     }
 
     /// Ends a collection that nobody ended in time, so that a lost feeder blocks nothing.

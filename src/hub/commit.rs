@@ -59,6 +59,10 @@ impl Hub {
                 self.snapshot_if_due(ctx);
             }
             Appended::Failed(error @ StoreError::Constraint { .. }) => self.separate(&error),
+            Appended::Failed(error @ StoreError::Conflict { .. }) => {
+                self.refuse_all(&error);
+                self.abandon_log(&error);
+            }
             Appended::Failed(error) => {
                 self.degrade(&error);
                 self.refuse_all(&error);
@@ -75,7 +79,7 @@ impl Hub {
     }
 
     fn show_through(&mut self, through: Seq) {
-        let staged = self.gathering.iter().filter_map(|entry| entry.staged.as_ref());
+        let staged = self.gathering.iter().flat_map(|entry| &entry.staged);
         let stored: Vec<&Staged> = staged.take_while(|staged| staged.head.seq <= through).collect();
         let Some(head) = stored.last().map(|staged| staged.head.clone()) else { return };
         let frames = stored.iter().map(|staged| (staged.frame.clone(), staged.kind)).collect();
@@ -107,6 +111,7 @@ impl Hub {
 
     /// Refuses everything that is not on disk; gives back what may yet turn out to be.
     fn refuse_all(&mut self, error: &StoreError) -> Vec<Staged> {
+        self.metrics.commit_failures.inc();
         self.inbox.clear();
         let mut staged = Vec::new();
         for entry in std::mem::take(&mut self.gathering) {
@@ -126,12 +131,12 @@ impl Hub {
         self.inbox.clear();
         self.pending = self.committed.clone();
         let entries = std::mem::take(&mut self.gathering);
-        let alone = entries.iter().filter(|entry| entry.staged.is_some()).count() == 1;
+        let alone = entries.iter().filter(|entry| !entry.staged.is_empty()).count() == 1;
         if !alone {
             log::warn!("a batch of {} changes was refused, they go one by one: {error}", entries.len());
         }
         for entry in entries.into_iter().rev() {
-            if alone && entry.staged.is_some() {
+            if alone && !entry.staged.is_empty() {
                 log::error!(request_id = entry.proposal.request_id.as_str(); "a change could not be stored: {error}");
                 self.finish(&entry.proposal, entry.reply, Err(Error::internal(error.to_string())));
             } else {
@@ -141,10 +146,20 @@ impl Hub {
     }
 
     fn degrade(&mut self, error: &StoreError) {
-        self.metrics.commit_failures.inc();
+        log::error!("changes are refused until the database takes writes again: {error}");
+        self.show_storage_down();
+    }
+
+    /// Gives up writing: what the log ends with is not this hub's.
+    pub(super) fn abandon_log(&mut self, error: &StoreError) {
+        log::error!("changes are refused until the hub is started again: {error}");
+        self.storage = Storage::Foreign;
+        self.show_storage_down();
+    }
+
+    fn show_storage_down(&mut self) {
         self.metrics.storage_up.set(0);
         self.live.set_storage_ok(false);
-        log::error!("changes are refused until the database takes writes again: {error}");
         self.chores.health_due = true;
     }
 }

@@ -44,6 +44,8 @@ pub struct Live {
     epoch: Epoch,
     shared: Mutex<Shared>,
     system: watch::Sender<Seq>,
+    gateways: watch::Sender<Seq>,
+    newest: watch::Sender<Seq>,
 }
 
 #[derive(Debug)]
@@ -77,9 +79,11 @@ impl Live {
     /// The live side of a hub that begins at `committed`.
     pub fn new(epoch: Epoch, committed: Committed, ring_bytes: usize) -> Live {
         let system = watch::Sender::new(committed.state_seq);
+        let gateways = watch::Sender::new(committed.state_seq);
+        let newest = watch::Sender::new(committed.seq);
         let ring = Ring::new(ring_bytes);
         let shared = Shared { ring, committed: Arc::new(committed), storage_ok: true };
-        Live { epoch, shared: Mutex::new(shared), system }
+        Live { epoch, shared: Mutex::new(shared), system, gateways, newest }
     }
 
     /// The log that sequence numbers count in.
@@ -108,6 +112,16 @@ impl Live {
         self.system.subscribe()
     }
 
+    /// Follows the number of the newest change to `gateways`.
+    pub fn watch_gateways(&self) -> watch::Receiver<Seq> {
+        self.gateways.subscribe()
+    }
+
+    /// Follows the number of the newest change of any kind; it is shown by the time it is seen here.
+    pub fn watch_committed(&self) -> watch::Receiver<Seq> {
+        self.newest.subscribe()
+    }
+
     /// Everything after `position`, with the state that goes with it.
     pub(crate) fn news_since(&self, position: u64) -> News {
         let shared = self.lock();
@@ -117,16 +131,22 @@ impl Live {
 
     /// Shows committed changes and the state after them, in one step.
     pub(crate) fn show(&self, frames: impl Iterator<Item = Arc<Frame>>, committed: Committed) {
-        let system_changed = {
+        let seq = committed.seq;
+        let (system_changed, gateways_changed) = {
             let mut shared = self.lock();
             frames.for_each(|frame| shared.ring.push(frame));
-            let changed = shared.committed.document.system() != committed.document.system();
+            let (before, after) = (&shared.committed.document, &committed.document);
+            let changed = (before.system() != after.system(), !before.shares_gateways(after));
             shared.committed = Arc::new(committed);
-            changed.then_some(shared.committed.seq)
+            changed
         };
-        if let Some(seq) = system_changed {
+        if system_changed {
             self.system.send_replace(seq);
         }
+        if gateways_changed {
+            self.gateways.send_replace(seq);
+        }
+        self.newest.send_replace(seq);
     }
 
     /// Shows a frame that is not committed.

@@ -18,7 +18,7 @@ mod ring;
 mod tests;
 
 pub use actor::{Hub, HubParts, HubSettings};
-pub use announce::{AddFanout, Wake};
+pub use announce::{AddFanout, Announce, Wake};
 pub use chores::Drain;
 pub use connections::{Admission, ConnectionKind, Connections};
 pub use handle::{Accepted, Executed, Expectation, HubHandle, Idempotency, Proposal};

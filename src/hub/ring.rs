@@ -112,12 +112,12 @@ impl Ring {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::Timestamp;
+    use crate::domain::{EventKind, Timestamp};
     use crate::protocol::ServerMessage;
     use crate::protocol::server::Empty;
 
     fn committed(seq: u64) -> Arc<Frame> {
-        Arc::new(Frame::committed(Seq::new(seq), true, &format!("{{\"seq\":{seq}}}")))
+        Arc::new(Frame::committed(Seq::new(seq), EventKind::StateChange, true, &format!("{{\"seq\":{seq}}}")))
     }
 
     fn uncommitted() -> Arc<Frame> {

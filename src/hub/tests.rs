@@ -2,7 +2,7 @@
 //! test's own, no network.
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use actix::prelude::*;
@@ -94,6 +94,51 @@ fn keyed(change: Change, key: &str) -> Proposal {
     Proposal { idempotency, ..proposal(change) }
 }
 
+/// The files of a database that is gone for a while, as on a volume that was unmounted.
+struct Away {
+    home: PathBuf,
+    folder: PathBuf,
+}
+
+impl Away {
+    fn take(home: &Path) -> Away {
+        let away = Away { home: home.to_owned(), folder: home.join("away") };
+        std::fs::create_dir(&away.folder).unwrap();
+        away.carry(home, &away.folder);
+        // What is opened meanwhile is no file, so that nobody takes a new database for the old one.
+        std::fs::create_dir(home.join("opshub.db")).unwrap();
+        away
+    }
+
+    fn connection(&self) -> SqliteConnection {
+        SqliteConnection::establish(&self.folder.join("opshub.db").to_string_lossy()).unwrap()
+    }
+
+    /// Adds the newest row of another hub's log, as that hub wrote it.
+    fn add_newest_of(&self, other: &World) {
+        let mut conn = self.connection();
+        let attach = format!("ATTACH '{}' AS other", other.dir.path().join("opshub.db").display());
+        for sql in [
+            attach.as_str(),
+            "INSERT INTO events SELECT * FROM other.events ORDER BY seq DESC LIMIT 1",
+            "DETACH other",
+        ] {
+            diesel::sql_query(sql).execute(&mut conn).unwrap();
+        }
+    }
+
+    fn bring_back(self) {
+        std::fs::remove_dir(self.home.join("opshub.db")).unwrap();
+        self.carry(&self.folder, &self.home);
+    }
+
+    fn carry(&self, from: &Path, to: &Path) {
+        for name in ["opshub.db-wal", "opshub.db-shm", "opshub.db"] {
+            std::fs::rename(from.join(name), to.join(name)).unwrap();
+        }
+    }
+}
+
 impl World {
     async fn propose(&self, change: Change) -> Result<Accepted, Error> {
         self.hub.propose(proposal(change)).await
@@ -102,6 +147,31 @@ impl World {
     /// A second program at the same file.
     fn intruder(&self) -> SqliteConnection {
         SqliteConnection::establish(&self.dir.path().join("opshub.db").to_string_lossy()).unwrap()
+    }
+
+    /// Takes the database away after it failed in the middle of a batch: whether the batch is on disk
+    /// is for nobody to tell until the database is back.
+    async fn lose_a_batch(&self, change: Change) -> Away {
+        let failing =
+            "CREATE TRIGGER failing BEFORE INSERT ON audit BEGIN SELECT abs(-9223372036854775807 - 1); END";
+        diesel::sql_query(failing).execute(&mut self.intruder()).unwrap();
+        let away = Away::take(self.dir.path());
+        assert_eq!(self.propose(change).await.unwrap_err().spec(), (503, "storage_unavailable"));
+        diesel::sql_query("DROP TRIGGER failing").execute(&mut away.connection()).unwrap();
+        away
+    }
+
+    /// Proposes until that is refused for a `reason`; it must be refused all along.
+    async fn refusing_for(&self, reason: &str) {
+        loop {
+            match self.propose(progress(99)).await {
+                Err(Error::StorageUnavailable { cause }) if cause.contains(reason) => return,
+                Err(Error::StorageUnavailable { .. }) => {
+                    tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+                }
+                other => panic!("not refused: {other:?}"),
+            }
+        }
     }
 
     async fn healthy(&self) {
@@ -250,4 +320,57 @@ async fn a_collection_that_runs_is_answered_with_its_id_after_a_restart_too() {
     };
     assert_eq!(id(&started), id(&again));
     assert!(!again.committed);
+}
+
+#[actix::test]
+async fn a_batch_of_unknown_fate_that_was_not_stored_leaves_no_trace() {
+    let world = world();
+    world.propose(progress(1)).await.unwrap();
+    let away = world.lose_a_batch(progress(2)).await;
+    assert!(!world.live.view().storage_ok);
+    assert_eq!(world.propose(progress(3)).await.unwrap_err().spec(), (503, "storage_unavailable"));
+    away.bring_back();
+    world.healthy().await;
+    let committed = world.live.committed();
+    assert_eq!((committed.seq, committed.document.system().progress), (Seq::new(1), 1));
+    assert_eq!(world.propose(progress(4)).await.unwrap().seq, Seq::new(2));
+}
+
+#[actix::test]
+async fn a_batch_of_unknown_fate_that_was_stored_is_shown_when_that_is_known() {
+    // A hub that was told the same wrote the row that a commit leaves which fails after all was written.
+    let (world, twin) = (world(), world());
+    for hub in [&world, &twin] {
+        hub.propose(progress(1)).await.unwrap();
+    }
+    twin.propose(progress(2)).await.unwrap();
+    let away = world.lose_a_batch(progress(2)).await;
+    assert_eq!(world.live.committed().seq, Seq::new(1));
+    away.add_newest_of(&twin);
+    away.bring_back();
+    world.healthy().await;
+    let committed = world.live.committed();
+    assert_eq!((committed.seq, committed.document.system().progress), (Seq::new(2), 2));
+    assert_eq!(world.propose(progress(3)).await.unwrap().seq, Seq::new(3));
+    let World { dir, hub, _lock, .. } = world;
+    drop((hub, _lock));
+    let recovered = open(&options(dir.path(), 50)).unwrap().recovered;
+    assert_eq!((recovered.seq, recovered.state.document.system().progress), (Seq::new(3), 3));
+}
+
+#[actix::test]
+async fn a_change_of_another_program_is_not_taken_for_a_batch_of_unknown_fate() {
+    let (world, other) = (world(), world());
+    for hub in [&world, &other] {
+        hub.propose(progress(1)).await.unwrap();
+    }
+    // It has the number that the lost change would have had.
+    other.propose(progress(77)).await.unwrap();
+    let away = world.lose_a_batch(progress(2)).await;
+    away.add_newest_of(&other);
+    away.bring_back();
+    world.refusing_for("another program wrote to the log").await;
+    assert!(!world.live.view().storage_ok);
+    let committed = world.live.committed();
+    assert_eq!((committed.seq, committed.document.system().progress), (Seq::new(1), 1));
 }

@@ -6,6 +6,7 @@ use utoipa::ToSchema;
 
 use crate::domain::{self, Error};
 
+use super::logs::LogLevel;
 use super::topic::{Topic, Topics};
 
 /// The longest `request_id` that is echoed, in bytes.
@@ -21,7 +22,7 @@ pub enum Request {
     /// Answered by `echo` with the same data.
     Echo(Value),
     /// Adds topics to what this connection receives; answered by `subscribed` with what is in force.
-    Subscribe(Topics),
+    Subscribe(Subscribe),
     /// Takes topics away; answered by `subscribed` with what is in force.
     Unsubscribe(Topics),
     /// Runs one command, as `POST /api/command` does; answered by `command_result` or `error`.
@@ -43,10 +44,38 @@ pub struct Command {
     pub dry_run: bool,
 }
 
-/// The data of `subscribe` and `unsubscribe`.
+/// What `subscribe` asks for, its topics known.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Subscribe {
+    /// What is added.
+    pub topics: Topics,
+    /// The lowest level of log lines, as it was given.
+    pub log_level: Option<String>,
+    /// What the sources of log lines begin with.
+    pub log_source: Option<String>,
+}
+
+/// The data of `subscribe`.
 #[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Subscription {
+    /// Names of topics.
+    #[schema(value_type = Vec<Topic>)]
+    pub topics: Vec<String>,
+    /// With the topic `logs`: the lowest level; INFO where it was never given.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<LogLevel>)]
+    pub log_level: Option<String>,
+    /// With the topic `logs`: only lines whose source begins with this; empty for all.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(max_length = 128, example = "collector.")]
+    pub log_source: Option<String>,
+}
+
+/// The data of `unsubscribe`.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Unsubscription {
     /// Names of topics.
     #[schema(value_type = Vec<Topic>)]
     pub topics: Vec<String>,
@@ -109,14 +138,17 @@ fn decode_envelope(mut envelope: Map<String, Value>) -> Result<Request, Error> {
     if let Some(field) = envelope.keys().next() {
         return Err(Error::unknown_field(field.clone(), &["type", "data", "request_id"]));
     }
-    let topics = |data| -> Result<Topics, Error> {
-        let Subscription { topics } = domain::decode(data)?;
-        Topics::from_names(topics.iter().map(String::as_str))
-    };
+    let known = |topics: &[String]| Topics::from_names(topics.iter().map(String::as_str));
     match kind.as_str() {
         "echo" => Ok(Request::Echo(data)),
-        "subscribe" => Ok(Request::Subscribe(topics(data)?)),
-        "unsubscribe" => Ok(Request::Unsubscribe(topics(data)?)),
+        "subscribe" => {
+            let Subscription { topics, log_level, log_source } = domain::decode(data)?;
+            Ok(Request::Subscribe(Subscribe { topics: known(&topics)?, log_level, log_source }))
+        }
+        "unsubscribe" => {
+            let Unsubscription { topics } = domain::decode(data)?;
+            Ok(Request::Unsubscribe(known(&topics)?))
+        }
         "command" => Ok(Request::Command(domain::decode(data)?)),
         bare => {
             if !data.is_null() {
@@ -143,6 +175,21 @@ mod tests {
         assert_eq!(id.as_deref(), Some("r1"));
         let wanted = Command { command: "approve P7".into(), idempotency_key: None, dry_run: false };
         assert_eq!(request, Request::Command(wanted));
+    }
+
+    #[test]
+    fn a_subscription_to_logs_says_which() {
+        let text = br#"{"type":"subscribe","data":{"topics":["logs"],"log_level":"WARN","log_source":"a."}}"#;
+        let wanted = Subscribe {
+            topics: Topic::Logs.into(),
+            log_level: Some("WARN".into()),
+            log_source: Some("a.".into()),
+        };
+        assert_eq!(decode(text).unwrap().1, Request::Subscribe(wanted));
+        assert_eq!(
+            error_type(r#"{"type":"unsubscribe","data":{"topics":["logs"],"log_level":"WARN"}}"#),
+            "unknown_field"
+        );
     }
 
     #[test]

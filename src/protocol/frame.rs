@@ -37,14 +37,22 @@ pub struct Frame {
 
 impl Frame {
     /// Wraps the text of a committed change.
-    pub fn committed(seq: Seq, has_patch: bool, text: &str) -> Frame {
+    pub fn committed(seq: Seq, kind: EventKind, has_patch: bool, text: &str) -> Frame {
         let (header_len, wire) = with_header(text.as_bytes());
-        Frame { seq: Some(seq), topics: Topic::State.into(), has_patch, header_len, wire }
+        let own = topic_of(kind).into();
+        let topics = if has_patch { Topics::union(own, Topic::State.into()) } else { own };
+        Frame { seq: Some(seq), topics, has_patch, header_len, wire }
     }
 
     /// Encodes a message that is not committed, for the subscribers of `topic`.
     pub fn ephemeral(topic: Topic, message: ServerMessage, now: Timestamp) -> Frame {
         Frame::uncommitted(topic.into(), message, now)
+    }
+
+    /// Wraps the text of log lines, for those of the subscribers of `logs` who asked for such.
+    pub fn of_logs(text: &str) -> Frame {
+        let (header_len, wire) = with_header(text.as_bytes());
+        Frame { seq: None, topics: Topic::Logs.into(), has_patch: false, header_len, wire }
     }
 
     /// Encodes a message that every connection gets, whatever it subscribed to.
@@ -91,6 +99,17 @@ impl Frame {
     /// How many bytes a WebSocket sends for it.
     pub fn wire_len(&self) -> usize {
         self.wire.len()
+    }
+}
+
+/// The topic of a kind of event, whether it carries a patch or not.
+fn topic_of(kind: EventKind) -> Topic {
+    match kind {
+        EventKind::StateChange | EventKind::CommandExecuted => Topic::State,
+        EventKind::GatewayStatusChange
+        | EventKind::GatewayRecovery
+        | EventKind::GatewayRegistered
+        | EventKind::GatewayRemoved => Topic::Gateways,
     }
 }
 
@@ -247,7 +266,7 @@ mod tests {
 
     #[test]
     fn a_frame_shares_one_buffer_for_both_of_its_readers() {
-        let frame = Frame::committed(Seq::new(3), true, r#"{"seq":3}"#);
+        let frame = Frame::committed(Seq::new(3), EventKind::StateChange, true, r#"{"seq":3}"#);
         assert_eq!(&frame.text()[..], br#"{"seq":3}"#);
         assert_eq!(frame.wire_len(), frame.text().len() + 2);
         assert!(frame.is_for(Topic::State.into()) && !frame.is_for(Topic::Presence.into()));

@@ -1,12 +1,16 @@
 //! What the hub sends on an `opshub.v1` connection.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
+use serde_json::{Map, Value};
 use utoipa::ToSchema;
 
-use crate::domain::{Patch, Seq, Timestamp};
+use crate::domain::{GatewayId, GatewayStatus, Patch, RecoveryStep, Seq, Timestamp};
 
+use super::document::StateDocument;
 use super::error::ErrorObject;
+use super::logs::{LogFilter, LogLevel, SystemLog, SystemLogBatch};
 use super::topic::{Topic, Topics};
 
 /// Every frame of the hub: `type` and `data`. The envelope around it adds `timestamp` and, by kind,
@@ -22,6 +26,20 @@ pub enum ServerMessage {
     StateChange(StateChange),
     /// A committed command. Carries `seq`, `actor` and, when it changed the state, `patch`.
     CommandExecuted(CommandExecuted),
+    /// A gateway is another way than before. Carries `seq`, `actor` and `patch`.
+    GatewayStatusChange(GatewayStatusChange),
+    /// A step of a gateway's recovery. Carries `seq`, `actor` and `patch`.
+    GatewayRecovery(GatewayRecovery),
+    /// A gateway was registered, or defined anew. Carries `seq`, `actor` and, when it is new, `patch`.
+    GatewayRegistered(GatewayRegistered),
+    /// A gateway is watched no more. Carries `seq`, `actor` and `patch`.
+    GatewayRemoved(GatewayRemoved),
+    /// How long gateways took to answer, at most once a second for each.
+    GatewayLatency(GatewayLatency),
+    /// A log line; not committed.
+    SystemLog(SystemLog),
+    /// The log lines of a moment; not committed.
+    SystemLogBatch(SystemLogBatch),
     /// What `/health` says, when it changes and every 30 seconds.
     SystemHealth(Health),
     /// How many clients are connected, when that changes, at most once a second.
@@ -60,7 +78,6 @@ pub struct Envelope {
     pub actor: Option<String>,
     /// RFC 6902 operations that turn the document before into this one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schema(value_type = Option<Vec<Object>>)]
     pub patch: Option<Patch>,
     /// The id of the request that this frame answers.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -116,6 +133,7 @@ pub struct State {
     /// Why it was sent.
     pub reason: StateReason,
     /// The document.
+    #[schema(value_type = StateDocument)]
     pub state: Value,
 }
 
@@ -134,11 +152,65 @@ pub struct CommandExecuted {
     /// Its verb.
     pub action: String,
     /// What it was about.
+    #[schema(required = true)]
     pub target: Option<String>,
     /// Whether it changed something.
     pub applied: bool,
     /// What happened, for people.
     pub message: String,
+}
+
+/// The data of `gateway_status_change`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct GatewayStatusChange {
+    /// Which gateway.
+    pub gateway_id: GatewayId,
+    /// What it is, in its owner's words.
+    pub gateway_type: String,
+    /// How it was; null where it is new.
+    #[schema(required = true)]
+    pub previous_status: Option<GatewayStatus>,
+    /// How it is.
+    pub current_status: GatewayStatus,
+    /// What else is known: latency, error, attempts.
+    pub metadata: Map<String, Value>,
+}
+
+/// The data of `gateway_recovery`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct GatewayRecovery {
+    /// Which gateway.
+    pub gateway_id: GatewayId,
+    /// The step.
+    pub step: RecoveryStep,
+    /// Which attempt it belongs to; 0 before the first one.
+    pub attempt: u32,
+    /// What happened, for people.
+    #[schema(required = true)]
+    pub message: Option<String>,
+}
+
+/// The data of `gateway_registered`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct GatewayRegistered {
+    /// Which gateway.
+    pub gateway_id: GatewayId,
+    /// What it is, in its owner's words.
+    pub gateway_type: String,
+}
+
+/// The data of `gateway_removed`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct GatewayRemoved {
+    /// Which gateway.
+    pub gateway_id: GatewayId,
+}
+
+/// The data of `gateway_latency`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct GatewayLatency {
+    /// Milliseconds by gateway; null where the newest probe got no answer.
+    pub latency_ms: BTreeMap<String, Option<f64>>,
 }
 
 /// The data of `command_result`, and the answer of `POST /api/command`.
@@ -148,7 +220,7 @@ pub struct CommandResult {
     #[schema(example = "approve")]
     pub action: String,
     /// What it was about.
-    #[schema(example = "P7")]
+    #[schema(example = "P7", required = true)]
     pub target: Option<String>,
     /// Whether it was accepted.
     pub success: bool,
@@ -157,11 +229,10 @@ pub struct CommandResult {
     /// What happened, for people.
     pub message: String,
     /// The number of its event; null where nothing is committed (`status`, `help`, dry runs).
-    #[schema(value_type = Option<u64>)]
+    #[schema(value_type = Option<u64>, required = true)]
     pub seq: Option<Seq>,
     /// What a dry run would change.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schema(value_type = Option<Vec<Object>>)]
     pub patch: Option<Patch>,
 }
 
@@ -238,11 +309,25 @@ pub struct Heartbeat {
 }
 
 /// The data of `subscribed`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Subscribed {
     /// What this connection receives from now on.
     #[schema(value_type = Vec<Topic>)]
     pub topics: Topics,
+    /// The lowest level of log lines, where it receives some.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub log_level: Option<LogLevel>,
+    /// What the sources of its log lines begin with.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub log_source: Option<String>,
+}
+
+impl Subscribed {
+    /// What is in force with these topics and this filter.
+    pub fn new(topics: Topics, logs: Option<LogFilter>) -> Subscribed {
+        let (log_level, log_source) = logs.map(|filter| (filter.level, filter.source)).unzip();
+        Subscribed { topics, log_level, log_source: log_source.filter(|source| !source.is_empty()) }
+    }
 }
 
 /// Data that says nothing: `{}`.

@@ -14,23 +14,38 @@ use crate::domain::Error;
 pub enum Topic {
     /// Every committed change that carries a patch, and `state` frames.
     State,
+    /// What becomes of gateways: their status, their recovery.
+    Gateways,
+    /// How long gateways take to answer, at most once a second for each; off unless asked for.
+    Latency,
     /// How many clients are connected.
     Presence,
     /// The hub's own health.
     Health,
+    /// Log lines of the hub and of services that post theirs; off unless it is asked for.
+    Logs,
 }
 
 impl Topic {
     /// Every topic there is, in the order in which they are listed to clients.
-    pub const ALL: [Topic; 3] = [Topic::State, Topic::Presence, Topic::Health];
+    pub const ALL: [Topic; 6] =
+        [Topic::State, Topic::Gateways, Topic::Latency, Topic::Presence, Topic::Health, Topic::Logs];
 
     /// The name on the wire.
     pub fn as_str(self) -> &'static str {
         match self {
             Topic::State => "state",
+            Topic::Gateways => "gateways",
+            Topic::Latency => "latency",
             Topic::Presence => "presence",
             Topic::Health => "health",
+            Topic::Logs => "logs",
         }
+    }
+
+    /// Whether a connection that never said otherwise receives it.
+    fn is_default(self) -> bool {
+        !matches!(self, Topic::Latency | Topic::Logs)
     }
 
     fn bit(self) -> u16 {
@@ -59,7 +74,7 @@ impl Topics {
 
     /// What a connection receives that never said otherwise.
     pub fn default_set() -> Topics {
-        Topic::ALL.into_iter().collect()
+        Topic::ALL.into_iter().filter(|topic| topic.is_default()).collect()
     }
 
     /// Reads a comma-separated list as it stands in a URL; blanks are ignored.
@@ -157,7 +172,7 @@ mod tests {
     #[test]
     fn a_set_is_a_list_of_names_on_the_wire() {
         let text = serde_json::to_string(&Topics::default_set()).unwrap();
-        assert_eq!(text, r#"["state","presence","health"]"#);
+        assert_eq!(text, r#"["state","gateways","presence","health"]"#);
         assert_eq!(serde_json::from_str::<Topics>(&text).unwrap(), Topics::default_set());
     }
 

@@ -10,6 +10,7 @@ use bytes::Bytes;
 use crate::domain::{Error, Timestamp};
 use crate::fanout::{self, Outbox};
 use crate::hub::HubHandle;
+use crate::logs::Logs;
 use crate::protocol::frame::{close_frame, encode_message, ping_frame, pong_frame, text_frame};
 use crate::protocol::server::Closing;
 use crate::protocol::{Close, CloseCode, ErrorObject, ServerMessage};
@@ -58,6 +59,8 @@ pub struct SessionParts {
     pub readers: Readers,
     /// Its limits.
     pub settings: SessionSettings,
+    /// The log lines.
+    pub logs: Arc<Logs>,
     /// The hub's figures.
     pub metrics: Arc<Metrics>,
     /// WebSocket clients connected now, this one included.
@@ -71,6 +74,7 @@ pub struct Session {
     pub(super) outbox: Outbox,
     pub(super) hub: HubHandle,
     pub(super) readers: Readers,
+    pub(super) logs: Arc<Logs>,
     pub(super) settings: SessionSettings,
     pub(super) metrics: Arc<Metrics>,
     pub(super) client_count: usize,
@@ -84,7 +88,7 @@ pub struct Session {
 impl Session {
     /// The session of a connection that was let in.
     pub fn new(parts: SessionParts) -> Session {
-        let SessionParts { accept, outbox, hub, readers, settings, metrics, client_count } = parts;
+        let SessionParts { accept, outbox, hub, readers, settings, logs, metrics, client_count } = parts;
         let now = Instant::now();
         Session {
             accept,
@@ -92,6 +96,7 @@ impl Session {
             outbox,
             hub,
             readers,
+            logs,
             settings,
             metrics,
             client_count,

@@ -8,9 +8,11 @@ use serde::Deserialize;
 
 use crate::domain::{Epoch, Error, Seq};
 use crate::fanout::ResumePoint;
-use crate::protocol::{SUBPROTOCOL_V1, Topics};
+use crate::protocol::logs::log_filter;
+use crate::protocol::{LogFilter, SUBPROTOCOL_V1, Topics};
 
 use super::origin::Origins;
+use super::query;
 
 /// What a connection speaks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -55,6 +57,8 @@ pub struct Accept {
     pub resume: Option<ResumePoint>,
     /// What it receives, from the first frame on.
     pub topics: Topics,
+    /// Which log lines it receives.
+    pub logs: Option<LogFilter>,
 }
 
 /// The query of `/ws`.
@@ -65,6 +69,8 @@ struct Query {
     since: Option<Seq>,
     epoch: Option<String>,
     topics: Option<String>,
+    log_level: Option<String>,
+    log_source: Option<String>,
 }
 
 /// The name under which changes of somebody unknown are kept.
@@ -78,34 +84,30 @@ pub fn anonymous(peer: Option<IpAddr>) -> String {
 /// Decides a handshake (RFC 6455 section 4.2).
 ///
 /// # Errors
-/// `bad_handshake` for what is none, `origin_refused` for a page that may not, `unknown_protocol`,
-/// `unknown_topic` and `invalid_value` for what was asked. Nothing was opened.
+/// `bad_handshake` for what is none, `origin_refused` for a page that may not, `host_refused` for a
+/// name that is none of the hub's, `unknown_protocol`, `unknown_topic` and `invalid_value` for what was asked. Nothing was opened.
 pub fn decide(handshake: &Handshake<'_>, origins: &Origins) -> Result<Accept, Error> {
     check_upgrade(handshake)?;
     if !origins.allows(header(handshake.headers, &header::ORIGIN)) {
         return Err(Error::OriginRefused);
     }
-    let query: Query = serde_urlencoded(handshake.query)?;
+    origins.check_host(handshake.headers)?;
+    let query: Query = query::read(handshake.query)?;
     let protocol = choose_protocol(handshake.headers, query.protocol.as_deref())?;
     let topics = match &query.topics {
         Some(list) => Topics::parse_list(list)?,
         None => Topics::default_set(),
     };
+    let logs = log_filter(topics, None, query.log_level.as_deref(), query.log_source.as_deref())?;
     let resume =
         query.since.map(|since| ResumePoint { epoch: Epoch::new(query.epoch.unwrap_or_default()), since });
-    Ok(Accept { protocol, actor: anonymous(handshake.peer), resume, topics })
-}
-
-fn serde_urlencoded(query: &str) -> Result<Query, Error> {
-    actix_web::web::Query::<Query>::from_query(query).map(actix_web::web::Query::into_inner).map_err(
-        |error| {
-            let message = match &error {
-                actix_web::error::QueryPayloadError::Deserialize(error) => error.to_string(),
-                other => other.to_string(),
-            };
-            Error::InvalidValue { message: format!("query: {message}"), details: vec![] }
-        },
-    )
+    Ok(Accept {
+        protocol,
+        actor: anonymous(handshake.peer),
+        resume,
+        topics,
+        logs: logs.filter(|_| protocol == Protocol::V1),
+    })
 }
 
 fn check_upgrade(handshake: &Handshake<'_>) -> Result<(), Error> {
@@ -182,7 +184,7 @@ mod tests {
     fn decided(query: &str, extra: &[(HeaderName, &'static str)]) -> Result<Accept, Error> {
         let headers = headers(extra);
         let peer = Some("127.0.0.1".parse().unwrap());
-        let origins = Origins::new("127.0.0.1:8000".parse().unwrap(), &[]);
+        let origins = Origins::new("127.0.0.1:8000".parse().unwrap(), "127.0.0.1", &[]);
         decide(&Handshake { method: &Method::GET, query, headers: &headers, peer }, &origins)
     }
 
@@ -216,9 +218,26 @@ mod tests {
     }
 
     #[test]
+    fn log_lines_are_for_who_asks_and_speaks_the_typed_protocol() {
+        let logs = |query: &str| decided(query, &[]).unwrap().logs;
+        let wanted = LogFilter::default().with(Some("WARN"), Some("a.")).unwrap();
+        let query = "topics=logs&log_level=WARN&log_source=a.";
+        assert_eq!(logs(&format!("{query}&protocol=opshub.v1")), Some(wanted));
+        assert_eq!((logs(query), logs("protocol=opshub.v1")), (None, None));
+        assert_eq!(refused("topics=logs&log_level=LOUD", &[]), "invalid_value");
+        assert_eq!(refused("topics=state&log_level=WARN", &[]), "invalid_value");
+    }
+
+    #[test]
     fn pages_of_other_origins_are_refused() {
         assert_eq!(refused("", &[(header::ORIGIN, "https://evil.example")]), "origin_refused");
         assert!(decided("", &[(header::ORIGIN, "http://localhost:8000")]).is_ok());
+    }
+
+    #[test]
+    fn a_page_that_made_its_name_point_here_is_refused() {
+        assert_eq!(refused("", &[(header::HOST, "evil.example:8000")]), "host_refused");
+        assert!(decided("", &[(header::HOST, "localhost:8000")]).is_ok());
     }
 
     #[test]

@@ -13,6 +13,7 @@ pub mod handshake;
 mod limits;
 pub mod origin;
 mod plain;
+pub mod query;
 mod v1;
 
 pub use actor::{Session, SessionParts, SessionSettings};

@@ -1,40 +1,73 @@
 //! Which web pages may talk to the hub.
 //!
-//! Without this rule any page that somebody opens could command a hub on their machine: browsers
-//! send requests and open WebSockets across origins, and say so in `Origin` (RFC 6454).
+//! Without these rules any page that somebody opens could command or read a hub on their machine.
+//! Browsers send requests and open WebSockets across origins, and say so in `Origin` (RFC 6454). And
+//! a page can make its own name point to the hub's address (DNS rebinding): to the browser the hub
+//! then is of the page's origin, but the request says that name in `Host`.
 
 use std::collections::BTreeSet;
-use std::net::{IpAddr, SocketAddr};
+use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 
-/// The origins that may change something and open WebSockets.
+use actix_web::http::header::{self, HeaderMap};
+
+use crate::domain::Error;
+
+/// How much of a foreign `Host` an error repeats, in characters.
+const HOST_SHOWN: usize = 80;
+
+/// The origins that may change something and open WebSockets, and the names that the hub answers to.
 #[derive(Debug, Clone, Default)]
-pub struct Origins(BTreeSet<String>);
+pub struct Origins {
+    pages: BTreeSet<String>,
+    /// Beside those of loopback; none where the hub answers to every name.
+    hosts: Option<BTreeSet<String>>,
+}
 
 impl Origins {
     /// The hub's own origins for the address it listens on, and the configured ones.
     ///
-    /// The `Host` header takes no part: a page that makes its name point to the hub's address would
-    /// choose it itself.
-    pub fn new(listening: SocketAddr, configured: &[String]) -> Origins {
+    /// Who listens on loopback knows all its names: `host`, which it was told to bind, those that
+    /// always mean loopback, and the hosts of the configured origins. Other addresses have names that
+    /// nobody can list. The `Host` header takes no part in the origins: a page would choose it itself.
+    pub fn new(listening: SocketAddr, host: &str, configured: &[String]) -> Origins {
         let port = listening.port();
-        let mut hosts = vec!["localhost".to_owned(), "127.0.0.1".to_owned(), "[::1]".to_owned()];
+        let mut own = vec!["localhost".to_owned(), "127.0.0.1".to_owned(), "[::1]".to_owned()];
         match listening.ip() {
-            IpAddr::V4(ip) if !ip.is_unspecified() => hosts.push(ip.to_string()),
-            IpAddr::V6(ip) if !ip.is_unspecified() => hosts.push(format!("[{ip}]")),
+            IpAddr::V4(ip) if !ip.is_unspecified() => own.push(ip.to_string()),
+            IpAddr::V6(ip) if !ip.is_unspecified() => own.push(format!("[{ip}]")),
             _ => {}
         }
-        let mut origins: BTreeSet<String> =
-            hosts.iter().map(|host| format!("http://{host}:{port}")).collect();
+        let mut pages: BTreeSet<String> = own.iter().map(|host| format!("http://{host}:{port}")).collect();
         if port == 80 {
-            origins.extend(hosts.iter().map(|host| format!("http://{host}")));
+            pages.extend(own.iter().map(|host| format!("http://{host}")));
         }
-        origins.extend(configured.iter().map(|origin| normal(origin)));
-        Origins(origins)
+        pages.extend(configured.iter().map(|origin| normal(origin)));
+        let hosts = listening.ip().to_canonical().is_loopback().then(|| {
+            let of_origins = pages.iter().filter_map(|origin| origin.split_once("://")).map(|(_, host)| host);
+            of_origins.chain([host]).map(name).collect()
+        });
+        Origins { pages, hosts }
     }
 
     /// Tells whether a request with this `Origin` header may go on; programs send none.
     pub fn allows(&self, origin: Option<&str>) -> bool {
-        origin.is_none_or(|origin| self.0.contains(&normal(origin)))
+        origin.is_none_or(|origin| self.pages.contains(&normal(origin)))
+    }
+
+    /// Refuses a request for a name that is none of the hub's (RFC 9110 section 7.4).
+    ///
+    /// # Errors
+    /// `host_refused`. A request without `Host` is let through: it comes from no browser.
+    pub fn check_host(&self, headers: &HeaderMap) -> Result<(), Error> {
+        let Some(known) = &self.hosts else { return Ok(()) };
+        for value in headers.get_all(header::HOST) {
+            let host = String::from_utf8_lossy(value.as_bytes());
+            let name = name(&host);
+            if !is_loopback(&name) && !known.contains(&name) {
+                return Err(Error::HostRefused { host: host.chars().take(HOST_SHOWN).collect() });
+            }
+        }
+        Ok(())
     }
 }
 
@@ -42,12 +75,42 @@ fn normal(origin: &str) -> String {
     origin.trim().trim_end_matches('/').to_ascii_lowercase()
 }
 
+/// A host without its port and without the dot that may end a name.
+fn name(host: &str) -> String {
+    let host = host.trim();
+    let end = if host.starts_with('[') { host.find(']').map(|at| at + 1) } else { host.find(':') };
+    let name = &host[..end.unwrap_or(host.len())];
+    name.strip_suffix('.').unwrap_or(name).to_ascii_lowercase()
+}
+
+/// Names and addresses that mean the own machine wherever they are looked up (RFC 6761 section 6.3).
+fn is_loopback(name: &str) -> bool {
+    let address = match name.strip_prefix('[').and_then(|name| name.strip_suffix(']')) {
+        Some(v6) => v6.parse::<Ipv6Addr>().ok().map(IpAddr::V6),
+        None => name.parse().ok().map(IpAddr::V4),
+    };
+    match address {
+        Some(address) => address.to_canonical().is_loopback(),
+        None => name == "localhost" || name.ends_with(".localhost"),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+    use actix_web::http::header::HeaderValue;
 
     fn origins() -> Origins {
-        Origins::new("127.0.0.1:8000".parse().unwrap(), &["http://localhost:3000/".to_owned()])
+        let configured = ["http://localhost:3000/".to_owned(), "https://Ops.example.org:8443".to_owned()];
+        Origins::new("127.0.0.1:8000".parse().unwrap(), "hub.example.org", &configured)
+    }
+
+    fn answers_to(origins: &Origins, hosts: &[&str]) -> bool {
+        let mut headers = HeaderMap::new();
+        for host in hosts {
+            headers.append(header::HOST, HeaderValue::from_bytes(host.as_bytes()).unwrap());
+        }
+        origins.check_host(&headers).is_ok()
     }
 
     #[test]
@@ -73,5 +136,53 @@ mod tests {
         ] {
             assert!(!origins().allows(Some(origin)), "{origin:?}");
         }
+    }
+
+    #[test]
+    fn a_hub_on_loopback_answers_to_its_own_names_alone() {
+        for host in [
+            "localhost",
+            "LocalHost.:8000",
+            "opshub.localhost:9000",
+            "127.0.0.1:8000",
+            "127.9.8.7",
+            "[::1]:8000",
+            "[::ffff:127.0.0.1]",
+            "hub.example.org:8000",
+            "ops.example.org",
+        ] {
+            assert!(answers_to(&origins(), &[host]), "{host}");
+        }
+        for host in [
+            "evil.example",
+            "evil.example:8000",
+            "",
+            ":8000",
+            "localhost.evil.example",
+            "notlocalhost",
+            "127.0.0.1.evil.example",
+            "127.0.0.1@evil.example",
+            "0.0.0.0:8000",
+            "192.168.0.7",
+            "[::2]",
+            "[::1",
+            "::1",
+            "[127.0.0.1]",
+            "\u{fc}.example",
+        ] {
+            assert!(!answers_to(&origins(), &[host]), "{host}");
+        }
+        assert!(answers_to(&origins(), &[]));
+        assert!(!answers_to(&origins(), &["localhost", "evil.example"]));
+    }
+
+    #[test]
+    fn a_hub_that_others_reach_answers_to_every_name() {
+        for address in ["0.0.0.0:8000", "192.168.0.7:8000", "[::]:8000"] {
+            let open = Origins::new(address.parse().unwrap(), "0.0.0.0", &[]);
+            assert!(answers_to(&open, &["hub.lan:8000"]), "{address}");
+        }
+        let mapped = Origins::new("[::ffff:127.0.0.1]:8000".parse().unwrap(), "::1", &[]);
+        assert!(!answers_to(&mapped, &["hub.lan:8000"]));
     }
 }

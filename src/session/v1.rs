@@ -3,11 +3,12 @@
 use actix::prelude::*;
 use bytes::Bytes;
 
-use crate::fanout::{Resume, decide_resume, replay};
+use crate::fanout::{Resume, decide_resume};
 use crate::hub::Executed;
-use crate::protocol::client::Rejected;
+use crate::protocol::client::{Rejected, Subscribe};
+use crate::protocol::logs::log_filter;
 use crate::protocol::server::{Connected, Empty, Subscribed};
-use crate::protocol::{Command, Request, ServerMessage, StateReason, Topics, decode};
+use crate::protocol::{Command, Request, ServerMessage, StateReason, Topic, Topics, decode};
 
 use super::actor::{Session, encoded};
 
@@ -27,14 +28,9 @@ impl Session {
     }
 
     fn welcome(&mut self, resume: Resume, ctx: &mut Context<Self>) {
-        let mirror = self.outbox.mirror().clone();
-        mirror.pull();
         let since = self.accept.resume.as_ref().map(|point| point.since).unwrap_or_default();
-        // What was in the ring when it was asked may have gone since.
-        let resume = match resume {
-            Resume::Ring(_) => mirror.position_after(since).map_or(Resume::Log(since), Resume::Ring),
-            other => other,
-        };
+        let resume = resume.renewed(&self.outbox, since);
+        let mirror = self.outbox.mirror();
         let recovered = resume != Resume::State;
         if self.accept.resume.is_some() {
             self.metrics.resumes.with_label_values(&[if recovered { "recovered" } else { "state" }]).inc();
@@ -49,15 +45,8 @@ impl Session {
             recovered,
         };
         self.outbox.push_first(encoded(ServerMessage::Connected(connected), None));
-        match resume {
-            Resume::State => {
-                self.outbox.push_state(StateReason::Connected);
-                self.outbox.attach(None, mirror.newest());
-            }
-            Resume::Ring(position) => self.outbox.attach(Some(position), since),
-            Resume::Log(since) => {
-                ctx.spawn(replay(self.outbox.clone(), self.readers.clone(), since).into_actor(self));
-            }
+        if let Some(replay) = resume.join(&self.outbox, &self.readers, since) {
+            ctx.spawn(replay.into_actor(self));
         }
     }
 
@@ -68,17 +57,46 @@ impl Session {
         };
         match request {
             Request::Ping => self.send(ServerMessage::Pong(Empty {}), request_id),
-            Request::GetState => self.outbox.push_state(StateReason::Requested),
+            Request::GetState => {
+                // This worker may not have been told yet what the client knows to be committed.
+                self.outbox.mirror().pull();
+                self.outbox.push_state(StateReason::Requested);
+            }
             Request::Echo(data) => self.send(ServerMessage::Echo(data), request_id),
-            Request::Subscribe(topics) => self.set_topics(self.outbox.topics().union(topics), request_id),
-            Request::Unsubscribe(topics) => self.set_topics(self.outbox.topics().without(topics), request_id),
+            Request::Subscribe(asked) => self.subscribe(&asked, request_id),
+            Request::Unsubscribe(topics) => self.unsubscribe(topics, request_id),
             Request::Command(command) => self.run(command, request_id, ctx),
         }
     }
 
+    fn subscribe(&mut self, asked: &Subscribe, request_id: Option<String>) {
+        let topics = self.outbox.topics().union(asked.topics);
+        let before = self.outbox.log_filter();
+        let (level, source) = (asked.log_level.as_deref(), asked.log_source.as_deref());
+        let filter = match log_filter(topics, before.clone(), level, source) {
+            Ok(filter) => filter,
+            Err(error) => return self.refuse_frame(&error, request_id),
+        };
+        if filter != before {
+            match filter.map(|filter| self.logs.subscribe(filter)).transpose() {
+                Ok(lease) => self.outbox.set_logs(lease),
+                Err(error) => return self.send_error(&error, request_id),
+            }
+        }
+        self.set_topics(topics, request_id);
+    }
+
+    fn unsubscribe(&mut self, topics: Topics, request_id: Option<String>) {
+        if topics.contains(Topic::Logs) {
+            self.outbox.set_logs(None);
+        }
+        self.set_topics(self.outbox.topics().without(topics), request_id);
+    }
+
     fn set_topics(&mut self, topics: Topics, request_id: Option<String>) {
         self.outbox.set_topics(topics);
-        self.send(ServerMessage::Subscribed(Subscribed { topics }), request_id);
+        let subscribed = Subscribed::new(topics, self.outbox.log_filter());
+        self.send(ServerMessage::Subscribed(subscribed), request_id);
     }
 
     /// Runs a command; the requests of one connection are answered in their order, so the next one is

@@ -12,11 +12,13 @@ use crate::domain::{Seq, Timestamp};
 use super::chain::Chain;
 use super::error::StoreError;
 use super::event_log::{self, BatchLimit};
+use super::gateways::{self, HistoryRow};
 use super::inbox::Inbox;
 use super::open::{StoreOptions, connect, set_busy_timeout};
 use super::prune::{self, Pruned};
 use super::rows::Snapshot;
 use super::schema::probe;
+use super::sinks::{self, SinkCursor};
 
 /// How long a look at the database's health waits for another program's lock, in milliseconds.
 const PROBE_BUSY_MS: u64 = 500;
@@ -33,13 +35,16 @@ const TRIAL_WRITE_BYTES: usize = 256 * 1024;
 pub struct Db {
     conn: SqliteConnection,
     options: StoreOptions,
+    /// The link of the newest row that is known to be on disk.
     chain: Chain,
+    /// The link that the log ends with if a batch of unknown fate is on disk.
+    tried: Option<Chain>,
 }
 
 impl Db {
     /// Starts the actor on its own thread over an open database.
     pub fn start(conn: SqliteConnection, options: StoreOptions, chain: Chain) -> Addr<Db> {
-        let first = std::sync::Mutex::new(Some(Db { conn, options, chain }));
+        let first = std::sync::Mutex::new(Some(Db { conn, options, chain, tried: None }));
         SyncArbiter::start(1, move || {
             let mut first = first.lock().expect("nothing panics while it holds this lock");
             first.take().expect("the only thread of this arbiter starts its actor once")
@@ -121,7 +126,8 @@ impl Handler<Append> for Db {
             }
             Err(error) => {
                 log::error!(request_ids:? = request_ids(); "could not store events through {through}: {error}");
-                self.read_back(expected_last, through, error)
+                let tried = event_log::link_after(self.chain, &taken);
+                self.read_back(expected_last, through, tried, error)
             }
         }
     }
@@ -129,22 +135,26 @@ impl Handler<Append> for Db {
 
 impl Db {
     /// A failed commit may have become durable all the same: only the log itself knows.
-    fn read_back(&mut self, before: Seq, through: Seq, error: StoreError) -> Appended {
-        let newest = self.job("read back", |db| {
+    ///
+    /// It is told by its link, since another program's change may have the number of ours.
+    fn read_back(&mut self, before: Seq, through: Seq, tried: Chain, error: StoreError) -> Appended {
+        let end = self.job("read back", |db| {
             db.reconnect()?;
-            let newest = event_log::newest_seq(&mut db.conn)?;
-            db.chain = event_log::newest_chain(&mut db.conn)?;
-            Ok(newest)
+            event_log::end(&mut db.conn)
         });
-        match newest {
+        match end {
             // Before anything was taken there is nothing that could be durable.
-            Ok(newest) if newest == before => Appended::Failed(error),
-            Ok(newest) if newest == through => Appended::Done { through },
-            Ok(newest) => {
+            Ok((_, link)) if link == self.chain => Appended::Failed(error),
+            Ok((_, link)) if link == tried => {
+                self.chain = tried;
+                Appended::Done { through }
+            }
+            Ok((newest, _)) => {
                 Appended::Failed(StoreError::Conflict { expected: before.get(), found: newest.get() })
             }
             Err(unreadable) => {
                 log::error!("could not read the log back: {unreadable}");
+                self.tried = Some(tried);
                 Appended::Unknown { through, error }
             }
         }
@@ -169,26 +179,34 @@ impl Handler<Probe> for Db {
     }
 }
 
-/// Tries whether the disk takes writes again, and tells where the log ends.
+/// Tries whether the disk takes writes again, and tells where the log ends: before or after a batch of
+/// unknown fate. [`StoreError::Conflict`] where it ends with a change of another program.
 #[derive(Message)]
 #[rtype(result = "Result<Seq, StoreError>")]
-pub struct TryWrite;
+pub struct TryWrite {
+    /// Where the log ended before.
+    pub expected_last: Seq,
+}
 
 impl Handler<TryWrite> for Db {
     type Result = Result<Seq, StoreError>;
 
-    fn handle(&mut self, _: TryWrite, _: &mut Self::Context) -> Self::Result {
+    fn handle(&mut self, TryWrite { expected_last }: TryWrite, _: &mut Self::Context) -> Self::Result {
         self.job("trial write", |db| {
             db.reconnect()?;
             set_busy_timeout(&mut db.conn, PROBE_BUSY_MS)?;
+            let (newest, link) = event_log::end(&mut db.conn)?;
+            if link != db.chain && Some(link) != db.tried {
+                return Err(StoreError::Conflict { expected: expected_last.get(), found: newest.get() });
+            }
             db.conn.immediate_transaction(|conn| {
                 let filler = vec![0; TRIAL_WRITE_BYTES];
                 diesel::insert_into(probe::table).values(probe::filler.eq(filler)).execute(conn)
             })?;
             db.conn.immediate_transaction(|conn| diesel::delete(probe::table).execute(conn))?;
             set_busy_timeout(&mut db.conn, db.options.busy_timeout_ms)?;
-            db.chain = event_log::newest_chain(&mut db.conn)?;
-            Ok(event_log::newest_seq(&mut db.conn)?)
+            (db.chain, db.tried) = (link, None);
+            Ok(newest)
         })
     }
 }
@@ -211,6 +229,57 @@ impl Handler<SaveSnapshot> for Db {
                     None => Ok(()),
                 }
             })
+        })
+    }
+}
+
+/// Stores what was counted of gateways.
+#[derive(Message)]
+#[rtype(result = "Result<(), StoreError>")]
+pub struct SaveHistory {
+    /// The spans that have changed.
+    pub rows: Vec<HistoryRow>,
+    /// Spans of so many seconds that began before so many Unix seconds go.
+    pub forget: Vec<(i64, i64)>,
+    /// Gateways of which nothing is kept any more.
+    pub gone: Vec<String>,
+}
+
+impl Handler<SaveHistory> for Db {
+    type Result = Result<(), StoreError>;
+
+    fn handle(
+        &mut self,
+        SaveHistory { rows, forget, gone }: SaveHistory,
+        _: &mut Self::Context,
+    ) -> Self::Result {
+        self.job("history of gateways", |db| {
+            db.conn.immediate_transaction(|conn| {
+                gone.iter().try_for_each(|id| gateways::forget_history(conn, id))?;
+                Ok(gateways::save_history(conn, &rows, &forget)?)
+            })
+        })
+    }
+}
+
+/// Stores how far sinks are.
+#[derive(Message)]
+#[rtype(result = "Result<(), StoreError>")]
+pub struct SaveSinks {
+    /// The cursors that have moved.
+    pub rows: Vec<SinkCursor>,
+    /// Sinks that there are no more.
+    pub gone: Vec<String>,
+    /// When that was.
+    pub at: Timestamp,
+}
+
+impl Handler<SaveSinks> for Db {
+    type Result = Result<(), StoreError>;
+
+    fn handle(&mut self, SaveSinks { rows, gone, at }: SaveSinks, _: &mut Self::Context) -> Self::Result {
+        self.job("cursors of sinks", |db| {
+            Ok(db.conn.immediate_transaction(|conn| sinks::save(conn, &rows, &gone, at))?)
         })
     }
 }

@@ -4,16 +4,16 @@ use diesel::connection::DefaultLoadingMode;
 use diesel::prelude::*;
 use diesel::sqlite::{Sqlite, SqliteConnection};
 
-use crate::domain::{CollectionStep, EventKind, Seq};
+use crate::domain::{CollectionStep, EventKind, GatewayStep, Seq};
 
 use super::chain::{CHAIN_ROOT, Chain};
 use super::error::StoreError;
 use super::inbox::Inbox;
 use super::rows::{
-    AuditRow, CollectionRow, EventRow, IdempotencyKey, IdempotencyRow, NewEventRow, Record, Snapshot,
-    SnapshotRow, StoredAnswer, to_i64, to_seq,
+    AuditRow, CollectionRow, EventRow, GatewayRow, IdempotencyKey, IdempotencyRow, NewEventRow, Record,
+    Snapshot, SnapshotRow, StoredAnswer, to_i64, to_seq,
 };
-use super::schema::{audit, collections, events, idempotency, snapshots};
+use super::schema::{audit, collections, events, gateways, idempotency, snapshots};
 
 /// Rows that go in one statement: most of what a statement costs is the statement.
 const CHUNK_ROWS: usize = 16;
@@ -49,7 +49,9 @@ pub(super) fn append(
         let (mut link, mut bytes) = (chain, 0);
         loop {
             let begin = taken.len();
-            while taken.len() < limit.changes.min(begin + CHUNK_ROWS) && bytes < limit.bytes {
+            while (taken.len() < limit.changes.min(begin + CHUNK_ROWS) && bytes < limit.bytes)
+                || taken.last().is_some_and(|record| record.joined)
+            {
                 let Some(record) = inbox.pop() else { break };
                 bytes += record.frame.wire_len();
                 taken.push(record);
@@ -115,6 +117,16 @@ fn project(conn: &mut SqliteConnection, record: &Record) -> QueryResult<()> {
                     collections::outcome.eq(outcome.as_str()),
                 ))
                 .execute(conn)?;
+        }
+    }
+    match &record.meta.gateway {
+        None => {}
+        Some(GatewayStep::Registered { id, definition }) => {
+            let row = GatewayRow { id: id.as_str(), definition, seq };
+            diesel::replace_into(gateways::table).values(row).execute(conn)?;
+        }
+        Some(GatewayStep::Removed { id }) => {
+            diesel::delete(gateways::table.find(id.as_str())).execute(conn)?;
         }
     }
     Ok(())
@@ -184,6 +196,16 @@ pub(super) fn newest_chain(conn: &mut SqliteConnection) -> Result<Chain, StoreEr
     };
     Chain::from_bytes(&bytes)
         .ok_or_else(|| StoreError::Corrupt { cause: format!("event {seq}: its chain value is cut") })
+}
+
+/// Number and link of the newest row, from one moment.
+pub(super) fn end(conn: &mut SqliteConnection) -> Result<(Seq, Chain), StoreError> {
+    conn.transaction(|conn| Ok((newest_seq(conn)?, newest_chain(conn)?)))
+}
+
+/// The link of the last of `records`, in rows after one with the link `before`.
+pub(super) fn link_after(before: Chain, records: &[Record]) -> Chain {
+    records.iter().fold(before, |link, record| NewEventRow::new(record, link).link)
 }
 
 /// Reads at most `limit` rows after `seq`, oldest first.

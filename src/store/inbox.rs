@@ -13,9 +13,9 @@ use super::rows::Record;
 pub struct Inbox(Mutex<VecDeque<Record>>);
 
 impl Inbox {
-    /// Adds the newest change.
-    pub fn push(&self, record: Record) {
-        self.lock().push_back(record);
+    /// Adds the newest changes, which the store sees in one step.
+    pub fn extend(&self, records: impl IntoIterator<Item = Record>) {
+        self.lock().extend(records);
     }
 
     /// Takes the oldest change.

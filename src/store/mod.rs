@@ -8,6 +8,7 @@ mod chain;
 mod db;
 mod error;
 mod event_log;
+mod gateways;
 mod inbox;
 mod open;
 mod past;
@@ -15,17 +16,22 @@ mod prune;
 mod readers;
 mod rows;
 mod schema;
+mod sinks;
 mod verify;
 
 pub use backup::{BackupReport, backup};
 pub use chain::{CHAIN_ROOT, Chain};
-pub use db::{Append, Appended, Checkpoint, Db, Probe, Prune, SaveSnapshot, TryWrite};
+pub use db::{
+    Append, Appended, Checkpoint, Db, Probe, Prune, SaveHistory, SaveSinks, SaveSnapshot, TryWrite,
+};
 pub use error::StoreError;
 pub use event_log::{EventFilter, Order, Page};
+pub use gateways::HistoryRow;
 pub use inbox::Inbox;
 pub use open::{Opened, Recovered, StoreOptions, open};
 pub use past::PointInTime;
 pub use prune::Pruned;
 pub use readers::Readers;
 pub use rows::{IdempotencyKey, Meta, Record, Snapshot, StoredAnswer};
+pub use sinks::SinkCursor;
 pub use verify::{VerifyReport, verify};

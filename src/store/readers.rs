@@ -14,10 +14,12 @@ use crate::protocol::Frame;
 
 use super::error::StoreError;
 use super::event_log::{self, EventFilter, Page};
+use super::gateways::{self, HistoryRow};
 use super::open::connect_reader;
 use super::past::{self, PointInTime};
 use super::rows::{EventRow, IdempotencyKey, StoredAnswer, to_i64, to_seq};
 use super::schema::events;
+use super::sinks::{self, SinkCursor};
 
 /// Threads that read.
 const READERS: usize = 2;
@@ -102,6 +104,30 @@ impl Readers {
         self.ask(move |conn| frames_after(conn, since, max_bytes)).await
     }
 
+    /// Reads the definitions of the gateways that were registered, by their ids.
+    ///
+    /// # Errors
+    /// What SQLite says.
+    pub async fn gateway_definitions(&self) -> Result<Vec<(String, String)>, StoreError> {
+        self.ask(|conn| Ok(gateways::definitions(conn)?)).await
+    }
+
+    /// Reads all that is kept of the past of gateways, oldest first.
+    ///
+    /// # Errors
+    /// What SQLite says.
+    pub async fn gateway_history(&self) -> Result<Vec<HistoryRow>, StoreError> {
+        self.ask(|conn| Ok(gateways::history(conn)?)).await
+    }
+
+    /// Reads how far sinks are, by their ids.
+    ///
+    /// # Errors
+    /// What SQLite says.
+    pub async fn sink_cursors(&self) -> Result<Vec<SinkCursor>, StoreError> {
+        self.ask(|conn| Ok(sinks::cursors(conn)?)).await
+    }
+
     async fn ask<T: Send + 'static>(
         &self,
         question: impl FnOnce(&mut SqliteConnection) -> Result<T, StoreError> + Send + 'static,
@@ -164,7 +190,8 @@ fn frames_after(conn: &mut SqliteConnection, since: Seq, max_bytes: usize) -> Re
         if bytes > max_bytes && !frames.is_empty() {
             break;
         }
-        frames.push(Frame::committed(row.seq(), row.parse()?.patch.is_some(), &row.frame));
+        let event = row.parse()?;
+        frames.push(Frame::committed(row.seq(), event.r#type, event.patch.is_some(), &row.frame));
     }
     Ok(frames)
 }

@@ -5,12 +5,12 @@ use std::sync::Arc;
 use diesel::prelude::*;
 use serde::{Deserialize, Serialize};
 
-use crate::domain::{CollectionStep, EventKind, Outcome, Seq, Timestamp};
+use crate::domain::{CollectionStep, EventKind, GatewayStep, Outcome, Seq, Timestamp};
 use crate::protocol::{EventFrame, Frame};
 
 use super::chain::Chain;
 use super::error::StoreError;
-use super::schema::{audit, collections, events, idempotency, snapshots};
+use super::schema::{audit, collections, events, gateways, idempotency, snapshots};
 
 /// One committed change, ready for the log.
 #[derive(Debug, Clone)]
@@ -33,6 +33,8 @@ pub struct Record {
     pub frame: Arc<Frame>,
     /// The request that it came with, for the log.
     pub request_id: String,
+    /// Whether it is stored only together with the next one.
+    pub joined: bool,
 }
 
 /// The private part of a row; empty parts are not stored.
@@ -44,6 +46,9 @@ pub struct Meta {
     /// What it means for the running collection.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub collection: Option<CollectionStep>,
+    /// What it means for the definitions of gateways.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub gateway: Option<GatewayStep>,
 }
 
 impl Meta {
@@ -212,6 +217,15 @@ pub(super) struct CollectionRow<'a> {
     pub(super) id: &'a str,
     pub(super) started_seq: i64,
     pub(super) started_at_ms: i64,
+}
+
+/// The definition of a gateway that was registered at run time.
+#[derive(Insertable)]
+#[diesel(table_name = gateways)]
+pub(super) struct GatewayRow<'a> {
+    pub(super) id: &'a str,
+    pub(super) definition: &'a str,
+    pub(super) seq: i64,
 }
 
 /// SQLite's integers are signed; sequence numbers never come near the sign.

@@ -53,6 +53,32 @@ diesel::table! {
 }
 
 diesel::table! {
+    gateways (id) {
+        id -> Text,
+        definition -> Text,
+        seq -> BigInt,
+    }
+}
+
+diesel::table! {
+    gateway_history (gateway_id, span_s, start_s) {
+        gateway_id -> Text,
+        span_s -> BigInt,
+        start_s -> BigInt,
+        data -> Binary,
+    }
+}
+
+diesel::table! {
+    sinks (id) {
+        id -> Text,
+        seq -> BigInt,
+        given_up -> BigInt,
+        updated_at_ms -> BigInt,
+    }
+}
+
+diesel::table! {
     audit (actor, seq) {
         actor -> Text,
         seq -> BigInt,
@@ -127,6 +153,9 @@ mod tests {
         same!(events: seq, at_ms, kind, meta, chain, frame);
         same!(snapshots: seq, state_seq, at_ms, chain, document);
         same!(idempotency: principal, scope, key, fingerprint, answer, seq, at_ms);
+        same!(gateways: id, definition, seq);
+        same!(gateway_history: gateway_id, span_s, start_s, data);
+        same!(sinks: id, seq, given_up, updated_at_ms);
         same!(collections: id, started_seq, started_at_ms, ended_seq, ended_at_ms, outcome);
         same!(audit: actor, seq, at_ms, action, target);
         same!(probe: id, filler);

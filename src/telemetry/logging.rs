@@ -144,7 +144,7 @@ fn one_line(message: &str) -> String {
 }
 
 /// The record's key-value pairs, in their order.
-fn pairs(record: &Record<'_>) -> Vec<(String, Value)> {
+pub fn pairs(record: &Record<'_>) -> Vec<(String, Value)> {
     let mut pairs = Pairs(Vec::new());
     // Collecting cannot fail: a value without a JSON form is kept as its text.
     let _ = record.key_values().visit(&mut pairs);

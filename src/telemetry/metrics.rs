@@ -52,8 +52,32 @@ pub struct Metrics {
     pub commit_seconds: Histogram,
     /// Commits that failed.
     pub commit_failures: IntCounter,
+    /// Log lines taken, by `origin`: `hub` or `posted`.
+    pub log_lines: IntCounterVec,
+    /// Log lines that somebody who wanted them did not get, by `reason`.
+    pub log_lines_dropped: IntCounterVec,
+    /// Frames made of log lines.
+    pub log_frames: IntCounter,
+    /// Bytes of recent log lines kept in memory.
+    pub log_ring_bytes: IntGauge,
     /// Seconds that one worker took to hand a batch to its connections.
     pub fanout_seconds: Histogram,
+    /// Probes of gateways, and reports, by gateway and outcome.
+    pub gateway_checks: IntCounterVec,
+    /// How long gateways took to answer, by gateway.
+    pub gateway_check_seconds: HistogramVec,
+    /// Whether a gateway does its work, by gateway.
+    pub gateway_up: IntGaugeVec,
+    /// Probes that panicked.
+    pub gateway_panics: IntCounter,
+    /// Attempts to tell sinks of events, by sink and outcome.
+    pub sink_posts: IntCounterVec,
+    /// How long attempts took, by sink.
+    pub sink_post_seconds: HistogramVec,
+    /// Events that were given up, by sink.
+    pub sink_given_up: IntCounterVec,
+    /// Changes between a sink's cursor and the end of the log, by sink.
+    pub sink_behind: IntGaugeVec,
     /// HTTP requests answered, by `method`, `route` and `status`.
     pub http_requests: IntCounterVec,
     /// Seconds until an HTTP answer was ready, by `method` and `route`.
@@ -117,6 +141,53 @@ impl Metrics {
             ),
             commit_seconds: histogram(&mut reg, "commit_seconds", "seconds one commit took", &SECONDS),
             commit_failures: counter(&mut reg, "commit_failures_total", "commits that failed"),
+            gateway_checks: counters(
+                &mut reg,
+                "gateway_checks_total",
+                "probes and reports of gateways",
+                &["gateway", "outcome"],
+            ),
+            gateway_check_seconds: histograms(
+                &mut reg,
+                "gateway_check_seconds",
+                "seconds a gateway took to answer",
+                &["gateway"],
+            ),
+            gateway_up: gauges(&mut reg, "gateway_up", "1 while a gateway does its work", &["gateway"]),
+            gateway_panics: counter(&mut reg, "gateway_panics_total", "probes of gateways that panicked"),
+            log_lines: counters(&mut reg, "log_lines_total", "log lines taken", &["origin"]),
+            log_lines_dropped: counters(
+                &mut reg,
+                "log_lines_dropped_total",
+                "log lines that were not sent to who wanted them",
+                &["reason"],
+            ),
+            log_frames: counter(&mut reg, "log_frames_total", "frames made of log lines"),
+            log_ring_bytes: gauge(&mut reg, "log_ring_bytes", "bytes of recent log lines kept in memory"),
+            sink_posts: counters(
+                &mut reg,
+                "sink_posts_total",
+                "attempts to tell a sink of an event",
+                &["sink", "outcome"],
+            ),
+            sink_post_seconds: histograms(
+                &mut reg,
+                "sink_post_seconds",
+                "seconds one attempt to tell a sink took",
+                &["sink"],
+            ),
+            sink_given_up: counters(
+                &mut reg,
+                "sink_given_up_total",
+                "events that were given up for a sink",
+                &["sink"],
+            ),
+            sink_behind: gauges(
+                &mut reg,
+                "sink_behind",
+                "changes between the cursor of a sink and the end of the log",
+                &["sink"],
+            ),
             fanout_seconds: histogram(
                 &mut reg,
                 "fanout_seconds",
@@ -166,6 +237,12 @@ impl Metrics {
             self.connections.with_label_values(&[protocol]);
             self.connections_opened.with_label_values(&[protocol]);
         }
+        for origin in ["hub", "posted"] {
+            self.log_lines.with_label_values(&[origin]);
+        }
+        for reason in ["intake", "burst", "slow"] {
+            self.log_lines_dropped.with_label_values(&[reason]);
+        }
         for outcome in ["recovered", "state"] {
             self.resumes.with_label_values(&[outcome]);
         }
@@ -175,6 +252,55 @@ impl Metrics {
 impl Default for Metrics {
     fn default() -> Self {
         Self::new()
+    }
+}
+
+impl Metrics {
+    /// Counts a result of a gateway.
+    pub fn gateway_checked(&self, id: &str, ok: bool, latency: std::time::Duration) {
+        self.gateway_checks.with_label_values(&[id, if ok { "ok" } else { "failed" }]).inc();
+        if ok {
+            self.gateway_check_seconds.with_label_values(&[id]).observe(latency.as_secs_f64());
+        }
+    }
+
+    /// Shows whether a gateway does its work.
+    pub fn gateway_is_up(&self, id: &str, up: bool) {
+        self.gateway_up.with_label_values(&[id]).set(i64::from(up));
+    }
+
+    /// Shows a sink's counts at zero, so that a rate over them starts at once.
+    pub fn announce_sink(&self, id: &str) {
+        for outcome in ["delivered", "failed"] {
+            self.sink_posts.with_label_values(&[id, outcome]);
+        }
+        self.sink_given_up.with_label_values(&[id]);
+    }
+
+    /// Counts an attempt to tell a sink of an event.
+    pub fn sink_posted(&self, id: &str, delivered: bool, took: std::time::Duration) {
+        let outcome = if delivered { "delivered" } else { "failed" };
+        self.sink_posts.with_label_values(&[id, outcome]).inc();
+        self.sink_post_seconds.with_label_values(&[id]).observe(took.as_secs_f64());
+    }
+
+    /// Counts events that were given up for a sink.
+    pub fn sink_gave_up(&self, id: &str, events: u64) {
+        self.sink_given_up.with_label_values(&[id]).inc_by(events);
+    }
+
+    /// Shows how far a sink is behind the log.
+    pub fn sink_is_behind(&self, id: &str, changes: u64) {
+        self.sink_behind.with_label_values(&[id]).set(i64::try_from(changes).unwrap_or(i64::MAX));
+    }
+
+    /// Takes the figures of a gateway away that is watched no more; there may be none.
+    pub fn forget_gateway(&self, id: &str) {
+        let _ = self.gateway_up.remove_label_values(&[id]);
+        let _ = self.gateway_check_seconds.remove_label_values(&[id]);
+        for outcome in ["ok", "failed"] {
+            let _ = self.gateway_checks.remove_label_values(&[id, outcome]);
+        }
     }
 }
 

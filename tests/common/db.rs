@@ -24,6 +24,22 @@ pub fn tamper(path: &Path, sql: &str) -> u64 {
     python(path, &code).trim().parse().unwrap()
 }
 
+/// Python code that adds an event as well linked as the hub's own, which sets the progress to 77.
+pub const FOREIGN_EVENT: &str = r#"
+import hashlib, json, struct
+seq, at, kind, link, frame = db.execute(
+    'SELECT seq, at_ms, kind, chain, frame FROM events ORDER BY seq DESC LIMIT 1').fetchone()
+frame = json.loads(frame)
+frame['seq'] = seq + 1
+frame['patch'] = [{'op': 'replace', 'path': '/system/progress', 'value': 77}]
+frame = json.dumps(frame, separators=(',', ':'))
+row = link + struct.pack('>Qq', seq + 1, at)
+for text in (kind, '', frame):
+    row += struct.pack('>Q', len(text.encode())) + text.encode()
+link = hashlib.sha256(row + b'\0').digest()
+db.execute('INSERT INTO events VALUES (?, ?, ?, NULL, ?, ?)', (seq + 1, at, kind, link, frame))
+"#;
+
 /// Another process that holds the exclusive lock on the database until it is released or dropped.
 pub struct Lock {
     child: Child,
@@ -33,7 +49,7 @@ pub struct Lock {
 impl Lock {
     pub fn hold(path: &Path) -> Lock {
         let code = format!(
-            "{PRELUDE}db.execute('BEGIN EXCLUSIVE')\nprint('held', flush=True)\nsys.stdin.read()\ndb.rollback()\n"
+            "{PRELUDE}db.execute('BEGIN EXCLUSIVE')\nprint('held', flush=True)\nexec(sys.stdin.read())\ndb.commit()\n"
         );
         let mut command = Command::new("python3");
         command.arg("-c").arg(code).arg(path).stdin(Stdio::piped()).stdout(Stdio::piped());
@@ -46,9 +62,14 @@ impl Lock {
     }
 
     /// Gives the lock back and waits until the other process is gone.
-    pub fn release(mut self) {
+    pub fn release(self) {
+        self.release_after("");
+    }
+
+    /// As [`Lock::release`], after Python `code` with `db`, which is committed.
+    pub fn release_after(mut self, code: &str) {
         let mut stdin = self.stdin.take().unwrap();
-        stdin.flush().unwrap();
+        stdin.write_all(code.as_bytes()).unwrap();
         drop(stdin);
         assert!(self.child.wait().unwrap().success());
     }

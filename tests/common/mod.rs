@@ -8,6 +8,7 @@ pub mod http;
 pub mod hub;
 pub mod process;
 pub mod raw;
+pub mod receiver;
 pub mod sse;
 pub mod ws;
 

@@ -123,12 +123,16 @@ impl Raw {
         raw
     }
 
-    /// An accepted WebSocket for which the kernel keeps next to nothing, so that not to read is felt soon.
-    pub async fn narrow(hub: &TestHub, protocol: &str, query: &str) -> Raw {
+    /// A connection for which the kernel keeps next to nothing, so that not to read is felt soon.
+    pub async fn connect_narrow(address: SocketAddr) -> Raw {
         let socket = TcpSocket::new_v4().unwrap();
         socket.set_recv_buffer_size(4096).unwrap();
-        let stream = socket.connect(hub.address()).await.unwrap();
-        let mut raw = Raw { stream, buffer: Vec::new() };
+        Raw { stream: socket.connect(address).await.unwrap(), buffer: Vec::new() }
+    }
+
+    /// An accepted WebSocket for which the kernel keeps next to nothing.
+    pub async fn narrow(hub: &TestHub, protocol: &str, query: &str) -> Raw {
+        let mut raw = Raw::connect_narrow(hub.address()).await;
         raw.handshake(hub, protocol, query).await;
         raw
     }

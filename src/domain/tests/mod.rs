@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
 mod commands;
+mod gateways;
 mod patches;
 
 use serde_json::{Value, json};
@@ -67,6 +68,7 @@ pub(super) fn summary(event: &Event) -> &str {
     match &event.data {
         EventData::StateChange { summary } => summary,
         EventData::CommandExecuted { message, .. } => message,
+        other => panic!("{other:?} has no summary"),
     }
 }
 

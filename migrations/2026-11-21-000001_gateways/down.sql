@@ -1,0 +1,3 @@
+DROP TABLE sinks;
+DROP TABLE gateway_history;
+DROP TABLE gateways;
