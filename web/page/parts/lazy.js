@@ -29,8 +29,10 @@ export function lazy(load, sheets = []) {
   function Lazy(props) {
     const [, setCount] = useState(0);
     const [failed, setFailed] = useState(false);
+    // What was drawn counts, not what is ready by now: a preload may end between the drawing and the effect.
+    const drawn = ready !== null;
     useEffect(() => {
-      if (ready || failed) return;
+      if (drawn || failed) return;
       preload().then(() => setCount((count) => count + 1), () => setFailed(true));
     }, [failed]);
     if (ready) return h(ready, props);
