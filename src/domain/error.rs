@@ -136,6 +136,18 @@ pub enum Error {
         /// The newest change.
         last: Seq,
     },
+    /// Nobody knows who asks, and the hub wants to.
+    #[error("{message}")]
+    NotAuthenticated {
+        /// What is missing or wrong, without saying what would be right.
+        message: String,
+    },
+    /// Who asks may not do this.
+    #[error("{message}")]
+    Forbidden {
+        /// What it needs.
+        message: String,
+    },
     /// The request comes from a web page of another origin.
     #[error("requests from this origin are refused")]
     OriginRefused,
@@ -163,6 +175,12 @@ pub enum Error {
     /// The caller sends more than its rate allows.
     #[error("too many messages, slow down")]
     RateLimited,
+    /// The caller asks more often than it may, and is told how long to wait.
+    #[error("too many requests, try again in {seconds} s")]
+    SlowDown {
+        /// How long to wait.
+        seconds: u32,
+    },
     /// No topic has this name.
     #[error("unknown topic {topic:?}, known topics: {known}")]
     UnknownTopic {
@@ -225,13 +243,15 @@ impl Error {
             Error::IdempotencyMismatch => (422, "idempotency_mismatch"),
             Error::HistoryPruned { .. } => (410, "history_pruned"),
             Error::AheadOfNow { .. } => (400, "ahead_of_now"),
+            Error::NotAuthenticated { .. } => (401, "not_authenticated"),
+            Error::Forbidden { .. } => (403, "forbidden"),
             Error::OriginRefused => (403, "origin_refused"),
             Error::HostRefused { .. } => (421, "host_refused"),
             Error::StorageUnavailable { .. } => (503, "storage_unavailable"),
             Error::Overloaded => (503, "overloaded"),
             Error::ShuttingDown => (503, "shutting_down"),
             Error::TooManyConnections => (503, "too_many_connections"),
-            Error::RateLimited => (429, "rate_limited"),
+            Error::RateLimited | Error::SlowDown { .. } => (429, "rate_limited"),
             Error::UnknownTopic { .. } => (400, "unknown_topic"),
             Error::UnknownType { .. } => (400, "unknown_type"),
             Error::UnknownProtocol { .. } => (400, "unknown_protocol"),
@@ -259,6 +279,7 @@ impl Error {
         match self {
             Error::Overloaded | Error::RateLimited | Error::NotReady => Some(1),
             Error::StorageUnavailable { .. } => Some(2),
+            Error::SlowDown { seconds } => Some(*seconds),
             Error::ShuttingDown | Error::TooManyConnections => Some(5),
             _ => None,
         }
@@ -342,6 +363,8 @@ mod tests {
             (Error::IdempotencyMismatch, 422, "idempotency_mismatch"),
             (Error::HistoryPruned { since: at, first: at }, 410, "history_pruned"),
             (Error::AheadOfNow { wanted: text(), last: at }, 400, "ahead_of_now"),
+            (Error::NotAuthenticated { message: text() }, 401, "not_authenticated"),
+            (Error::Forbidden { message: text() }, 403, "forbidden"),
             (Error::OriginRefused, 403, "origin_refused"),
             (Error::HostRefused { host: text() }, 421, "host_refused"),
             (Error::StorageUnavailable { cause: text() }, 503, "storage_unavailable"),
@@ -349,6 +372,7 @@ mod tests {
             (Error::ShuttingDown, 503, "shutting_down"),
             (Error::TooManyConnections, 503, "too_many_connections"),
             (Error::RateLimited, 429, "rate_limited"),
+            (Error::SlowDown { seconds: 7 }, 429, "rate_limited"),
             (Error::UnknownTopic { topic: text(), known: text() }, 400, "unknown_topic"),
             (Error::UnknownType { found: text(), known: text() }, 400, "unknown_type"),
             (Error::UnknownProtocol { found: text(), known: text() }, 400, "unknown_protocol"),

@@ -26,6 +26,7 @@ mod merge;
 mod patch;
 mod pointer;
 mod quick;
+mod role;
 mod system;
 mod time;
 mod watch;
@@ -54,5 +55,6 @@ pub use json::{JsonText, MAX_SAFE_INTEGER, VALUE_MAX_DEPTH, canonical, decode, p
 pub use limits::Limits;
 pub use list::ItemList;
 pub use patch::{Op, Patch};
+pub use role::{Right, Role, UnknownRole};
 pub use system::{System, SystemStatus, SystemUpdate};
 pub use time::Timestamp;

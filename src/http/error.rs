@@ -50,6 +50,12 @@ pub(super) fn write(error: &Error, request_id: &str) -> HttpResponse {
         Error::MethodNotAllowed { allowed } => {
             response.insert_header((header::ALLOW, allowed.as_str()));
         }
+        Error::NotAuthenticated { .. } => {
+            response.insert_header((
+                header::WWW_AUTHENTICATE,
+                HeaderValue::from_static("Bearer realm=\"opshub\""),
+            ));
+        }
         Error::BadHandshake { .. } => {
             response.insert_header((header::SEC_WEBSOCKET_VERSION, HeaderValue::from_static("13")));
         }
