@@ -95,7 +95,7 @@ fn diesel_round(folder: &Path, rows: usize) -> f64 {
 async fn hub_round(folder: &Path) -> (f64, f64) {
     let dir = tempfile::tempdir_in(folder).expect("a folder can be made");
     let options = options(dir.path());
-    let Opened { conn, lock, recovered } = open(&options).expect("a database can be made");
+    let Opened { conn, lock, key, recovered } = open(&options).expect("a database can be made");
     let committed = Committed::new(Seq::ZERO, Seq::ZERO, clock(), recovered.state.document.clone());
     let live = Arc::new(Live::new(recovered.epoch.clone(), committed, 8 << 20));
     let metrics = Arc::new(Metrics::new());
@@ -109,7 +109,7 @@ async fn hub_round(folder: &Path) -> (f64, f64) {
             heartbeat_ms: 15_000,
             collection_timeout_ms: 3_600_000,
         },
-        db: Db::start(conn, options.clone(), recovered.chain),
+        db: Db::start(conn, options.clone(), key, recovered.chain),
         recovered,
         readers: Readers::start(options.path.clone()).expect("readers open"),
         live,

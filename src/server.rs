@@ -114,7 +114,7 @@ async fn serve(config: Config, records: Records) -> Result<(), StartError> {
     let ring_bytes = config.session.ring_bytes;
     let live = Arc::new(Live::new(recovered.epoch.clone(), committed, ring_bytes));
     let connections = Connections::new(connections_max);
-    let db = Db::start(opened.conn, options.clone(), recovered.chain);
+    let db = Db::start(opened.conn, options.clone(), opened.key, recovered.chain);
     let readers = Readers::start(options.path.clone())?;
     let parts = HubParts {
         settings: hub_settings(&config),

@@ -12,7 +12,7 @@ use futures_util::future::join_all;
 use serde_json::json;
 
 use crate::domain::{Change, Command, Error, Limits, Outcome, Seq, SystemUpdate, Timestamp};
-use crate::store::{Db, Opened, Readers, StoreOptions, open};
+use crate::store::{AuditKey, Db, Opened, Readers, StoreOptions, open};
 use crate::telemetry::metrics::Metrics;
 
 use super::*;
@@ -40,7 +40,7 @@ fn options(dir: &Path, busy_timeout_ms: u64) -> StoreOptions {
 
 fn start(dir: tempfile::TempDir, clock: fn() -> Timestamp) -> World {
     let options = options(dir.path(), 50);
-    let Opened { conn, lock, recovered } = open(&options).unwrap();
+    let Opened { conn, lock, key, recovered } = open(&options).unwrap();
     let committed = Committed::new(
         recovered.seq,
         recovered.state_seq,
@@ -58,7 +58,7 @@ fn start(dir: tempfile::TempDir, clock: fn() -> Timestamp) -> World {
             heartbeat_ms: 60_000,
             collection_timeout_ms: 60_000,
         },
-        db: Db::start(conn, options.clone(), recovered.chain),
+        db: Db::start(conn, options.clone(), key, recovered.chain),
         recovered,
         readers: Readers::start(options.path.clone()).unwrap(),
         live: live.clone(),
@@ -68,6 +68,14 @@ fn start(dir: tempfile::TempDir, clock: fn() -> Timestamp) -> World {
     };
     let hub = HubHandle::new(Hub::new(parts).start(), 1_000);
     World { hub, live, dir, _lock: lock }
+}
+
+/// A hub of its own whose rows are linked by the same key.
+fn twin_of(world: &World) -> World {
+    let dir = tempfile::tempdir().unwrap();
+    let key = |dir: &Path| AuditKey::path(&options(dir, 50).path);
+    std::fs::copy(key(world.dir.path()), key(dir.path())).unwrap();
+    start(dir, clock)
 }
 
 fn world() -> World {
@@ -339,7 +347,8 @@ async fn a_batch_of_unknown_fate_that_was_not_stored_leaves_no_trace() {
 #[actix::test]
 async fn a_batch_of_unknown_fate_that_was_stored_is_shown_when_that_is_known() {
     // A hub that was told the same wrote the row that a commit leaves which fails after all was written.
-    let (world, twin) = (world(), world());
+    let world = world();
+    let twin = twin_of(&world);
     for hub in [&world, &twin] {
         hub.propose(progress(1)).await.unwrap();
     }
@@ -360,7 +369,8 @@ async fn a_batch_of_unknown_fate_that_was_stored_is_shown_when_that_is_known() {
 
 #[actix::test]
 async fn a_change_of_another_program_is_not_taken_for_a_batch_of_unknown_fate() {
-    let (world, other) = (world(), world());
+    let world = world();
+    let other = twin_of(&world);
     for hub in [&world, &other] {
         hub.propose(progress(1)).await.unwrap();
     }

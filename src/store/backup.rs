@@ -8,6 +8,7 @@ use diesel::prelude::*;
 
 use crate::domain::{Epoch, Seq};
 
+use super::audit_key::AuditKey;
 use super::error::StoreError;
 use super::event_log;
 use super::open::{connect_existing, new_epoch};
@@ -47,6 +48,10 @@ pub fn backup(db: &Path, dest: &Path) -> Result<BackupReport, StoreError> {
     let part = PathBuf::from(name);
     remove(&part)?;
     let copied = copy(db, &part).and_then(|(seq, epoch)| {
+        // Who restores the copy needs the key that its rows are linked by.
+        if let Some(key) = AuditKey::load(db)? {
+            key.save(dest)?;
+        }
         let bytes = publish(&part, dest)?;
         Ok(BackupReport { path: dest.to_owned(), seq, epoch, bytes })
     });

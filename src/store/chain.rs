@@ -1,34 +1,62 @@
-//! The hash chain that links each row of the log to the one before.
+//! The chain that links each row of the log to the one before.
 
 use std::fmt;
 
+use hmac::Mac;
 use sha2::{Digest, Sha256};
 
 use crate::domain::{Seq, Timestamp};
 
-/// One link: SHA-256 over the link before and a row.
+use super::audit_key::Linking;
+
+/// One link: HMAC-SHA-256 over the link before and a row, with the key of the log; in rows from before
+/// there was one the plain SHA-256.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub struct Chain([u8; 32]);
 
 /// What the first row of a log is linked to.
-pub const CHAIN_ROOT: Chain = Chain([0; 32]);
+pub(super) const CHAIN_ROOT: Chain = Chain([0; 32]);
 
-impl Chain {
-    /// The link of the row that comes after this one.
+/// What a row says, as it is linked.
+pub(super) struct Linked<'a> {
+    pub(super) number: Seq,
+    pub(super) at: Timestamp,
+    pub(super) kind: &'a str,
+    pub(super) meta: Option<&'a str>,
+    pub(super) text: &'a str,
+}
+
+impl Linked<'_> {
+    /// Gives everything to `take`, piece by piece.
     ///
     /// Texts go in with their lengths in front, so that no two rows give the same input.
-    #[must_use]
-    pub fn next(self, seq: Seq, at: Timestamp, kind: &str, meta: Option<&str>, frame: &str) -> Chain {
-        let mut hash = Sha256::new();
-        hash.update(self.0);
-        hash.update(seq.get().to_be_bytes());
-        hash.update(at.millis().to_be_bytes());
-        for text in [kind, meta.unwrap_or_default(), frame] {
-            hash.update((text.len() as u64).to_be_bytes());
-            hash.update(text.as_bytes());
+    fn feed(&self, before: Chain, mut take: impl FnMut(&[u8])) {
+        take(&before.0);
+        take(&self.number.get().to_be_bytes());
+        take(&self.at.millis().to_be_bytes());
+        for text in [self.kind, self.meta.unwrap_or_default(), self.text] {
+            take(&(text.len() as u64).to_be_bytes());
+            take(text.as_bytes());
         }
-        hash.update([u8::from(meta.is_some())]);
-        Chain(hash.finalize().into())
+        take(&[u8::from(self.meta.is_some())]);
+    }
+}
+
+impl Chain {
+    /// The link of the row that comes after this one; none where it was made by a key that is lost.
+    pub(super) fn next(self, linking: Linking, row: &Linked<'_>) -> Option<Chain> {
+        match linking {
+            Linking::Keyed(mut mac) => {
+                row.feed(self, |piece| mac.update(piece));
+                Some(Chain(mac.finalize().into_bytes().into()))
+            }
+            Linking::Unkeyed => {
+                let mut hash = Sha256::new();
+                row.feed(self, |piece| hash.update(piece));
+                Some(Chain(hash.finalize().into()))
+            }
+            Linking::Lost => None,
+        }
     }
 
     /// Reads a link as it is stored; none where it has another length than 32 bytes.
@@ -57,26 +85,60 @@ impl fmt::Debug for Chain {
 
 #[cfg(test)]
 mod tests {
+    use super::super::audit_key::{AuditKey, Before};
     use super::*;
 
-    fn link(seq: u64, kind: &str, meta: Option<&str>, frame: &str) -> Chain {
-        CHAIN_ROOT.next(Seq::new(seq), Timestamp::from_millis(1), kind, meta, frame)
+    fn link(key: &AuditKey, before: Chain, seq: u64, kind: &str, meta: Option<&str>, text: &str) -> Chain {
+        let at = Timestamp::from_millis(1);
+        let row = Linked { number: Seq::new(seq), at, kind, meta, text };
+        before.next(key.for_event(seq), &row).unwrap()
     }
 
     #[test]
     fn every_part_of_a_row_counts() {
-        let base = link(1, "a", None, "{}");
-        for other in [
-            link(2, "a", None, "{}"),
-            link(1, "b", None, "{}"),
-            link(1, "a", Some(""), "{}"),
-            link(1, "a", None, "{ }"),
-            link(1, "a{", None, "}"),
-            base.next(Seq::new(1), Timestamp::from_millis(1), "a", None, "{}"),
-        ] {
-            assert_ne!(base, other);
+        for key in
+            [AuditKey::generate(1, 1, Before::Unkeyed), AuditKey::generate(u64::MAX, 1, Before::Unkeyed)]
+        {
+            let from_root = |seq, kind, meta, text| link(&key, CHAIN_ROOT, seq, kind, meta, text);
+            let base = from_root(1, "a", None, "{}");
+            for other in [
+                from_root(2, "a", None, "{}"),
+                from_root(1, "b", None, "{}"),
+                from_root(1, "a", Some(""), "{}"),
+                from_root(1, "a", None, "{ }"),
+                from_root(1, "a{", None, "}"),
+                link(&key, base, 1, "a", None, "{}"),
+            ] {
+                assert_ne!(base, other);
+            }
+            assert_eq!(base, from_root(1, "a", None, "{}"));
+            assert_eq!(Chain::from_bytes(base.as_bytes()), Some(base));
         }
-        assert_eq!(base, link(1, "a", None, "{}"));
-        assert_eq!(Chain::from_bytes(base.as_bytes()), Some(base));
+    }
+
+    #[test]
+    fn a_link_needs_the_key() {
+        let [one, other] = [0, 1].map(|_| AuditKey::generate(1, 1, Before::Unkeyed));
+        let by = |key| link(key, CHAIN_ROOT, 1, "a", None, "{}");
+        assert_ne!(by(&one), by(&other));
+    }
+
+    #[test]
+    fn a_link_from_before_there_were_keys_is_the_plain_hash() {
+        let key = AuditKey::generate(2, 1, Before::Unkeyed);
+        let made = link(&key, CHAIN_ROOT, 1, "a", None, "{}");
+        let mut hash = Sha256::new();
+        hash.update([0; 32]);
+        hash.update([0, 0, 0, 0, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 1]);
+        hash.update([0, 0, 0, 0, 0, 0, 0, 1, b'a']);
+        hash.update([0; 8]);
+        hash.update([0, 0, 0, 0, 0, 0, 0, 2, b'{', b'}']);
+        hash.update([0]);
+        let plain: [u8; 32] = hash.finalize().into();
+        assert_eq!(made.as_bytes(), plain);
+        let row =
+            Linked { number: Seq::new(1), at: Timestamp::from_millis(1), kind: "a", meta: None, text: "{}" };
+        let lost = AuditKey::generate(2, 1, Before::Lost);
+        assert_eq!(CHAIN_ROOT.next(lost.for_event(1), &row), None);
     }
 }

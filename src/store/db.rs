@@ -9,6 +9,8 @@ use diesel::sqlite::SqliteConnection;
 
 use crate::domain::{Seq, Timestamp};
 
+use super::access::{self, AccessWrite, NewEntry};
+use super::audit_key::AuditKey;
 use super::chain::Chain;
 use super::error::StoreError;
 use super::event_log::{self, BatchLimit};
@@ -35,6 +37,8 @@ const TRIAL_WRITE_BYTES: usize = 256 * 1024;
 pub struct Db {
     conn: SqliteConnection,
     options: StoreOptions,
+    /// What links the rows.
+    key: AuditKey,
     /// The link of the newest row that is known to be on disk.
     chain: Chain,
     /// The link that the log ends with if a batch of unknown fate is on disk.
@@ -43,8 +47,8 @@ pub struct Db {
 
 impl Db {
     /// Starts the actor on its own thread over an open database.
-    pub fn start(conn: SqliteConnection, options: StoreOptions, chain: Chain) -> Addr<Db> {
-        let first = std::sync::Mutex::new(Some(Db { conn, options, chain, tried: None }));
+    pub fn start(conn: SqliteConnection, options: StoreOptions, key: AuditKey, chain: Chain) -> Addr<Db> {
+        let first = std::sync::Mutex::new(Some(Db { conn, options, key, chain, tried: None }));
         SyncArbiter::start(1, move || {
             let mut first = first.lock().expect("nothing panics while it holds this lock");
             first.take().expect("the only thread of this arbiter starts its actor once")
@@ -111,7 +115,7 @@ impl Handler<Append> for Db {
         let mut taken = Vec::new();
         let limit = BatchLimit { changes: BATCH_MAX_CHANGES, bytes: BATCH_MAX_BYTES };
         let appended = self.job("append", |db| {
-            event_log::append(&mut db.conn, expected_last, db.chain, &inbox, limit, &mut taken)
+            event_log::append(&mut db.conn, expected_last, db.chain, &db.key, &inbox, limit, &mut taken)
         });
         let through = taken.last().map_or(expected_last, |record| record.seq);
         let request_ids = || taken.iter().map(|record| record.request_id.as_str()).collect::<Vec<_>>();
@@ -126,7 +130,7 @@ impl Handler<Append> for Db {
             }
             Err(error) => {
                 log::error!(request_ids:? = request_ids(); "could not store events through {through}: {error}");
-                let tried = event_log::link_after(self.chain, &taken);
+                let tried = event_log::link_after(self.chain, &taken, &self.key);
                 self.read_back(expected_last, through, tried, error)
             }
         }
@@ -280,6 +284,30 @@ impl Handler<SaveSinks> for Db {
     fn handle(&mut self, SaveSinks { rows, gone, at }: SaveSinks, _: &mut Self::Context) -> Self::Result {
         self.job("cursors of sinks", |db| {
             Ok(db.conn.immediate_transaction(|conn| sinks::save(conn, &rows, &gone, at))?)
+        })
+    }
+}
+
+/// Stores who may do what, and the entries of the journal that tell of it, in one transaction.
+#[derive(Message)]
+#[rtype(result = "Result<(), StoreError>")]
+pub struct SaveAccess {
+    /// What changes.
+    pub writes: Vec<AccessWrite>,
+    /// What the journal says of it, oldest first.
+    pub entries: Vec<NewEntry>,
+}
+
+impl Handler<SaveAccess> for Db {
+    type Result = Result<(), StoreError>;
+
+    fn handle(&mut self, SaveAccess { writes, entries }: SaveAccess, _: &mut Self::Context) -> Self::Result {
+        self.job("access", |db| {
+            let Db { conn, key, .. } = db;
+            conn.immediate_transaction(|conn| {
+                writes.iter().try_for_each(|write| access::write(conn, write))?;
+                access::journal(conn, key, &entries)
+            })
         })
     }
 }

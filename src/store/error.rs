@@ -81,6 +81,14 @@ pub enum StoreError {
         /// The file.
         path: PathBuf,
     },
+    /// The key that links the rows is not the one that this log was written with.
+    #[error("the audit key {} {cause}; bring the file that was beside the database, or begin with a new one: `opshub rekey`", path.display())]
+    AuditKey {
+        /// The key's file.
+        path: PathBuf,
+        /// What is wrong with it.
+        cause: String,
+    },
     /// There is no database.
     #[error("there is no database at {}; give the hub's --data-dir", path.display())]
     Missing {
@@ -110,6 +118,7 @@ impl StoreError {
             StoreError::Busy { .. } => 15,
             StoreError::Exists { .. } => 1,
             StoreError::Missing { .. } => 17,
+            StoreError::AuditKey { .. } => 21,
             _ => 16,
         }
     }

@@ -6,6 +6,7 @@ use diesel::sqlite::{Sqlite, SqliteConnection};
 
 use crate::domain::{CollectionStep, EventKind, GatewayStep, Seq};
 
+use super::audit_key::AuditKey;
 use super::chain::{CHAIN_ROOT, Chain};
 use super::error::StoreError;
 use super::inbox::Inbox;
@@ -37,6 +38,7 @@ pub(super) fn append(
     conn: &mut SqliteConnection,
     expected_last: Seq,
     chain: Chain,
+    key: &AuditKey,
     inbox: &Inbox,
     limit: BatchLimit,
     taken: &mut Vec<Record>,
@@ -59,18 +61,23 @@ pub(super) fn append(
             if taken.len() == begin {
                 return Ok(link);
             }
-            link = insert(conn, &taken[begin..], link)?;
+            link = insert(conn, &taken[begin..], link, key)?;
         }
     })
 }
 
 /// Writes rows and what derives from them.
-fn insert(conn: &mut SqliteConnection, records: &[Record], before: Chain) -> QueryResult<Chain> {
+fn insert(
+    conn: &mut SqliteConnection,
+    records: &[Record],
+    before: Chain,
+    key: &AuditKey,
+) -> QueryResult<Chain> {
     let mut link = before;
     let rows: Vec<NewEventRow> = records
         .iter()
         .map(|record| {
-            let row = NewEventRow::new(record, link);
+            let row = NewEventRow::new(record, link, key);
             link = row.link;
             row
         })
@@ -204,8 +211,8 @@ pub(super) fn end(conn: &mut SqliteConnection) -> Result<(Seq, Chain), StoreErro
 }
 
 /// The link of the last of `records`, in rows after one with the link `before`.
-pub(super) fn link_after(before: Chain, records: &[Record]) -> Chain {
-    records.iter().fold(before, |link, record| NewEventRow::new(record, link).link)
+pub(super) fn link_after(before: Chain, records: &[Record], key: &AuditKey) -> Chain {
+    records.iter().fold(before, |link, record| NewEventRow::new(record, link, key).link)
 }
 
 /// Reads at most `limit` rows after `seq`, oldest first.

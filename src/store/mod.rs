@@ -3,6 +3,8 @@
 //! [`open`] makes a database ready and reads it back; [`Db`] is the actor on its own thread that
 //! alone writes; [`Readers`] answer questions beside it. Nothing outside this folder knows SQL.
 
+mod access;
+mod audit_key;
 mod backup;
 mod chain;
 mod db;
@@ -19,16 +21,21 @@ mod schema;
 mod sinks;
 mod verify;
 
+pub use access::{
+    AccessWrite, JournalEntry, JournalPage, KnownAccess, NewEntry, SignInRecord, TokenRecord, UserRecord,
+};
+pub use audit_key::AuditKey;
 pub use backup::{BackupReport, backup};
-pub use chain::{CHAIN_ROOT, Chain};
+pub use chain::Chain;
 pub use db::{
-    Append, Appended, Checkpoint, Db, Probe, Prune, SaveHistory, SaveSinks, SaveSnapshot, TryWrite,
+    Append, Appended, Checkpoint, Db, Probe, Prune, SaveAccess, SaveHistory, SaveSinks, SaveSnapshot,
+    TryWrite,
 };
 pub use error::StoreError;
 pub use event_log::{EventFilter, Order, Page};
 pub use gateways::HistoryRow;
 pub use inbox::Inbox;
-pub use open::{Opened, Recovered, StoreOptions, open};
+pub use open::{Opened, Recovered, StoreOptions, open, rekey};
 pub use past::PointInTime;
 pub use prune::Pruned;
 pub use readers::Readers;

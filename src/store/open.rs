@@ -10,6 +10,8 @@ use diesel_migrations::{EmbeddedMigrations, MigrationHarness, embed_migrations};
 
 use crate::domain::{self, Collection, Document, Epoch, Seq, State, Timestamp};
 
+use super::access;
+use super::audit_key::{AuditKey, Before};
 use super::chain::{CHAIN_ROOT, Chain};
 use super::error::StoreError;
 use super::event_log;
@@ -42,6 +44,8 @@ pub struct Opened {
     pub conn: SqliteConnection,
     /// Keeps a second hub out for as long as it is held.
     pub lock: File,
+    /// What links the rows.
+    pub key: AuditKey,
     /// What was read back.
     pub recovered: Recovered,
 }
@@ -78,8 +82,61 @@ pub fn open(options: &StoreOptions) -> Result<Opened, StoreError> {
     refuse_newer(&mut conn, &options.path)?;
     conn.run_pending_migrations(MIGRATIONS).map_err(|error| StoreError::from_message(error.to_string()))?;
     identify(&mut conn)?;
-    let recovered = recover(&mut conn)?;
-    Ok(Opened { conn, lock, recovered })
+    let key = claim_key(&mut conn, &options.path)?;
+    let recovered = recover(&mut conn, &key)?;
+    Ok(Opened { conn, lock, key, recovered })
+}
+
+/// Reads the key of the log, and makes one for a log that never had one.
+fn claim_key(conn: &mut SqliteConnection, db: &Path) -> Result<AuditKey, StoreError> {
+    let key = match find_key(conn, db)? {
+        Some(key) => key,
+        None => {
+            let key = AuditKey::generate(event_log::newest_seq(conn)?.next().get(), 1, Before::Unkeyed);
+            // The file first: a log that names a key must have one.
+            key.save(db)?;
+            key
+        }
+    };
+    name_key(conn, &key)?;
+    Ok(key)
+}
+
+/// Writes down which key links the rows from now on.
+fn name_key(conn: &mut SqliteConnection, key: &AuditKey) -> Result<(), StoreError> {
+    diesel::update(hub::table).set(hub::audit_key.eq(key.name())).execute(conn)?;
+    Ok(())
+}
+
+/// Reads the key of the log; none where it never had one.
+///
+/// # Errors
+/// [`StoreError::AuditKey`] where the file is gone or is another log's.
+pub(super) fn find_key(conn: &mut SqliteConnection, db: &Path) -> Result<Option<AuditKey>, StoreError> {
+    let named: Option<String> = hub::table.select(hub::audit_key).first(conn)?;
+    let wrong = |cause: &str| StoreError::AuditKey { path: AuditKey::path(db), cause: cause.to_owned() };
+    match (AuditKey::load(db)?, named) {
+        (Some(key), Some(name)) if key.name() != name => Err(wrong("is that of another log")),
+        (Some(key), _) if key.events_from > event_log::newest_seq(conn)?.next().get() => {
+            Err(wrong("begins after the end of the log"))
+        }
+        (None, Some(_)) => Err(wrong("is not there")),
+        (key, _) => Ok(key),
+    }
+}
+
+/// Gives the log a new key in place of one that is lost; what was linked by that one can be checked no more.
+///
+/// # Errors
+/// As [`open`]; the log is as it was then.
+pub fn rekey(options: &StoreOptions) -> Result<(), StoreError> {
+    let _lock = lock(&options.path)?;
+    let mut conn = connect_existing(&options.path)?;
+    conn.run_pending_migrations(MIGRATIONS).map_err(|error| StoreError::from_message(error.to_string()))?;
+    let (events, journal) = (event_log::newest_seq(&mut conn)?, access::newest_entry(&mut conn)?);
+    let key = AuditKey::generate(events.next().get(), journal + 1, Before::Lost);
+    key.save(&options.path)?;
+    name_key(&mut conn, &key)
 }
 
 /// Opens a connection that writes.
@@ -191,7 +248,7 @@ pub(super) fn new_epoch() -> Epoch {
 }
 
 /// Adds the log up: the newest snapshot and the changes after it, every link checked.
-fn recover(conn: &mut SqliteConnection) -> Result<Recovered, StoreError> {
+fn recover(conn: &mut SqliteConnection, key: &AuditKey) -> Result<Recovered, StoreError> {
     let epoch: String = hub::table.select(hub::epoch).first(conn)?;
     let snapshot: SnapshotRow =
         snapshots::table.order(snapshots::seq.desc()).select(SnapshotRow::as_select()).first(conn)?;
@@ -202,7 +259,7 @@ fn recover(conn: &mut SqliteConnection) -> Result<Recovered, StoreError> {
         let rows = event_log::rows_after(conn, replay.seq, REPLAY_ROWS)?;
         let Some(last) = rows.last() else { break };
         at = Some(Timestamp::from_millis(last.at_ms));
-        rows.iter().try_for_each(|row| replay.step(row))?;
+        rows.iter().try_for_each(|row| replay.step(row, Some(key)))?;
     }
     Ok(Recovered {
         epoch: Epoch::new(epoch),
@@ -245,17 +302,19 @@ impl Replay {
         Ok(Replay { seq: to_seq(row.seq), state_seq: to_seq(row.state_seq), chain: row.link()?, document })
     }
 
-    /// Takes one row: its number must be the next, its link must fit, its patch must apply.
+    /// Takes one row: its number must be the next, its link must fit where there is a `key` to check it by,
+    /// its patch must apply.
     ///
     /// # Errors
     /// [`StoreError::Corrupt`], naming the row.
-    pub(super) fn step(&mut self, row: &EventRow) -> Result<(), StoreError> {
+    pub(super) fn step(&mut self, row: &EventRow, key: Option<&AuditKey>) -> Result<(), StoreError> {
         let corrupt = |cause: String| StoreError::Corrupt { cause: format!("event {}: {cause}", row.seq) };
         if row.seq() != self.seq.next() {
             return Err(corrupt(format!("expected {} here, a row is missing", self.seq.next())));
         }
-        let link = row.link_after(self.chain);
-        if link.as_bytes() != row.chain {
+        let link = row.link()?;
+        let expected = key.and_then(|key| row.link_after(self.chain, key));
+        if expected.is_some_and(|expected| expected != link) {
             return Err(corrupt("its chain value does not fit its contents".into()));
         }
         if let Some(patch) = row.parse()?.patch {
@@ -293,6 +352,25 @@ pub(super) mod tests {
         assert_eq!((first.seq, first.first_seq), (Seq::ZERO, Seq::new(1)));
         assert_eq!(first.epoch, second.epoch);
         assert_eq!(second.state.document, Document::default());
+    }
+
+    #[test]
+    fn a_log_without_its_key_is_refused_until_it_gets_a_new_one() {
+        let dir = tempfile::tempdir().unwrap();
+        let options = options(dir.path());
+        let first = open(&options).unwrap().key;
+        assert_eq!(open(&options).unwrap().key, first);
+        let path = AuditKey::path(&options.path);
+        std::fs::remove_file(&path).unwrap();
+        let told = |cause: &str| {
+            let refused = open(&options).err().map(|error| error.to_string());
+            assert!(refused.as_ref().is_some_and(|told| told.contains(cause)), "{refused:?}");
+        };
+        told("is not there");
+        AuditKey::generate(1, 1, Before::Unkeyed).save(&options.path).unwrap();
+        told("is that of another log");
+        rekey(&options).unwrap();
+        assert_ne!(open(&options).unwrap().key, first);
     }
 
     #[test]

@@ -12,6 +12,7 @@ use tokio::sync::{Semaphore, oneshot};
 use crate::domain::{Document, Seq, Timestamp};
 use crate::protocol::Frame;
 
+use super::access::{self, JournalEntry, JournalPage, KnownAccess};
 use super::error::StoreError;
 use super::event_log::{self, EventFilter, Page};
 use super::gateways::{self, HistoryRow};
@@ -118,6 +119,22 @@ impl Readers {
     /// What SQLite says.
     pub async fn gateway_history(&self) -> Result<Vec<HistoryRow>, StoreError> {
         self.ask(|conn| Ok(gateways::history(conn)?)).await
+    }
+
+    /// Reads who may do what.
+    ///
+    /// # Errors
+    /// What SQLite says, or [`StoreError::Corrupt`].
+    pub async fn known_access(&self) -> Result<KnownAccess, StoreError> {
+        self.ask(access::known).await
+    }
+
+    /// Reads a page of the journal, newest first.
+    ///
+    /// # Errors
+    /// What SQLite says.
+    pub async fn journal(&self, page: JournalPage) -> Result<Vec<JournalEntry>, StoreError> {
+        self.ask(move |conn| access::journal_page(conn, &page)).await
     }
 
     /// Reads how far sinks are, by their ids.

@@ -8,7 +8,8 @@ use serde::{Deserialize, Serialize};
 use crate::domain::{CollectionStep, EventKind, GatewayStep, Outcome, Seq, Timestamp};
 use crate::protocol::{EventFrame, Frame};
 
-use super::chain::Chain;
+use super::audit_key::AuditKey;
+use super::chain::{Chain, Linked};
 use super::error::StoreError;
 use super::schema::{audit, collections, events, gateways, idempotency, snapshots};
 
@@ -124,11 +125,16 @@ pub(super) struct NewEventRow {
 
 impl NewEventRow {
     /// The row for `record`, linked to the row before.
-    pub(super) fn new(record: &Record, before: Chain) -> NewEventRow {
-        let (kind, meta, frame) = (record.kind.as_str(), record.meta.to_text(), record.frame.as_str());
-        let link = before.next(record.seq, record.at, kind, meta.as_deref(), frame);
+    ///
+    /// # Panics
+    /// Where `key` does not link new rows; keys that are read or made always do.
+    pub(super) fn new(record: &Record, before: Chain, key: &AuditKey) -> NewEventRow {
+        let (kind, meta, text) = (record.kind.as_str(), record.meta.to_text(), record.frame.as_str());
+        let row = Linked { number: record.seq, at: record.at, kind, meta: meta.as_deref(), text };
+        let link = before.next(key.for_event(record.seq.get()), &row);
+        let link = link.expect("new rows come after the key was made");
         let (seq, at_ms) = (to_i64(record.seq), record.at.millis());
-        NewEventRow { seq, at_ms, kind, meta, link, frame: frame.to_owned() }
+        NewEventRow { seq, at_ms, kind, meta, link, frame: text.to_owned() }
     }
 }
 
@@ -138,10 +144,22 @@ impl EventRow {
         to_seq(self.seq)
     }
 
-    /// The link that the row should have after `before`.
-    pub(super) fn link_after(&self, before: Chain) -> Chain {
+    /// The link that the row should have after `before`; none where nobody can tell any more.
+    pub(super) fn link_after(&self, before: Chain, key: &AuditKey) -> Option<Chain> {
         let at = Timestamp::from_millis(self.at_ms);
-        before.next(self.seq(), at, &self.kind, self.meta.as_deref(), &self.frame)
+        let (kind, meta, text) = (self.kind.as_str(), self.meta.as_deref(), self.frame.as_str());
+        let row = Linked { number: self.seq(), at, kind, meta, text };
+        before.next(key.for_event(self.seq().get()), &row)
+    }
+
+    /// The link that the row has.
+    ///
+    /// # Errors
+    /// [`StoreError::Corrupt`] where it is none.
+    pub(super) fn link(&self) -> Result<Chain, StoreError> {
+        Chain::from_bytes(&self.chain).ok_or_else(|| StoreError::Corrupt {
+            cause: format!("event {}: its chain value is cut", self.seq),
+        })
     }
 
     /// The row's frame, read.

@@ -5,6 +5,7 @@ diesel::table! {
         id -> BigInt,
         epoch -> Text,
         created_at_ms -> BigInt,
+        audit_key -> Nullable<Text>,
     }
 }
 
@@ -95,6 +96,54 @@ diesel::table! {
     }
 }
 
+diesel::table! {
+    tokens (name) {
+        name -> Text,
+        role -> Text,
+        hash -> Binary,
+        topics -> Nullable<Text>,
+        created_at_ms -> BigInt,
+        created_by -> Text,
+        expires_at_ms -> Nullable<BigInt>,
+        used_at_ms -> Nullable<BigInt>,
+        used_from -> Nullable<Text>,
+    }
+}
+
+diesel::table! {
+    users (email) {
+        email -> Text,
+        role -> Text,
+        password -> Text,
+        created_at_ms -> BigInt,
+        created_by -> Text,
+    }
+}
+
+diesel::table! {
+    sign_ins (id) {
+        id -> Text,
+        hash -> Binary,
+        email -> Text,
+        created_at_ms -> BigInt,
+        seen_at_ms -> BigInt,
+        expires_at_ms -> BigInt,
+        address -> Text,
+        user_agent -> Nullable<Text>,
+    }
+}
+
+diesel::table! {
+    journal (id) {
+        id -> BigInt,
+        at_ms -> BigInt,
+        kind -> Text,
+        actor -> Text,
+        entry -> Text,
+        chain -> Binary,
+    }
+}
+
 diesel::allow_tables_to_appear_in_same_query!(events, audit);
 
 #[cfg(test)]
@@ -149,7 +198,7 @@ mod tests {
 
     #[test]
     fn the_schema_is_what_the_migrations_make() {
-        same!(hub: id, epoch, created_at_ms);
+        same!(hub: id, epoch, created_at_ms, audit_key);
         same!(events: seq, at_ms, kind, meta, chain, frame);
         same!(snapshots: seq, state_seq, at_ms, chain, document);
         same!(idempotency: principal, scope, key, fingerprint, answer, seq, at_ms);
@@ -159,5 +208,13 @@ mod tests {
         same!(collections: id, started_seq, started_at_ms, ended_seq, ended_at_ms, outcome);
         same!(audit: actor, seq, at_ms, action, target);
         same!(probe: id, filler);
+        same!(
+            tokens: name, role, hash, topics, created_at_ms, created_by, expires_at_ms, used_at_ms, used_from
+        );
+        same!(users: email, role, password, created_at_ms, created_by);
+        same!(
+            sign_ins: id, hash, email, created_at_ms, seen_at_ms, expires_at_ms, address, user_agent
+        );
+        same!(journal: id, at_ms, kind, actor, entry, chain);
     }
 }

@@ -8,9 +8,11 @@ use diesel::sqlite::SqliteConnection;
 
 use crate::domain::Seq;
 
+use super::access;
+use super::audit_key::AuditKey;
 use super::error::StoreError;
 use super::event_log;
-use super::open::{Replay, connect_existing};
+use super::open::{Replay, connect_existing, find_key};
 use super::rows::SnapshotRow;
 use super::schema::snapshots;
 
@@ -24,6 +26,8 @@ pub struct VerifyReport {
     pub events: u64,
     /// Snapshots that the changes before them add up to.
     pub snapshots: u64,
+    /// Entries of the journal whose links fit.
+    pub entries: u64,
     /// The oldest kept change.
     pub first_seq: Seq,
     /// The newest change.
@@ -32,10 +36,11 @@ pub struct VerifyReport {
 
 impl fmt::Display for VerifyReport {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let VerifyReport { events, snapshots, first_seq, last_seq } = self;
-        let many = |count: u64, what: &str| format!("{count} {what}{}", if count == 1 { "" } else { "s" });
-        let (events, snapshots) = (many(*events, "event"), many(*snapshots, "snapshot"));
-        write!(f, "{events} ({first_seq} to {last_seq}) and {snapshots}: as they were written")
+        let VerifyReport { events, snapshots, entries, first_seq, last_seq } = self;
+        let many = |count: &u64, what: &str| format!("{count} {what}{}", if *count == 1 { "" } else { "s" });
+        let (events, snapshots) = (many(events, "event"), many(snapshots, "snapshot"));
+        let entries = format!("{entries} {} of the journal", if *entries == 1 { "entry" } else { "entries" });
+        write!(f, "{events} ({first_seq} to {last_seq}), {snapshots} and {entries}: as they were written")
     }
 }
 
@@ -46,10 +51,13 @@ impl fmt::Display for VerifyReport {
 pub fn verify(db: &Path) -> Result<VerifyReport, StoreError> {
     let mut conn = connect_existing(db)?;
     // One read transaction: a hub may go on writing meanwhile.
-    conn.transaction(verify_all)
+    conn.transaction(|conn| {
+        let key = find_key(conn, db)?.unwrap_or(AuditKey::NONE);
+        verify_all(conn, &key)
+    })
 }
 
-fn verify_all(conn: &mut SqliteConnection) -> Result<VerifyReport, StoreError> {
+fn verify_all(conn: &mut SqliteConnection, key: &AuditKey) -> Result<VerifyReport, StoreError> {
     integrity(conn)?;
     let mut stored: std::iter::Peekable<_> = snapshots::table
         .select(snapshots::seq)
@@ -60,14 +68,14 @@ fn verify_all(conn: &mut SqliteConnection) -> Result<VerifyReport, StoreError> {
     let base = stored.next().ok_or_else(|| StoreError::Corrupt { cause: "there is no snapshot".into() })?;
     let (first_seq, last_seq) = (event_log::first_seq(conn)?, event_log::newest_seq(conn)?);
     let mut replay = Replay::from_snapshot(&load(conn, base)?)?;
-    let mut report = VerifyReport { events: 0, snapshots: 1, first_seq, last_seq };
+    let mut report = VerifyReport { events: 0, snapshots: 1, entries: 0, first_seq, last_seq };
     loop {
         let rows = event_log::rows_after(conn, replay.seq, ROWS)?;
         if rows.is_empty() {
             break;
         }
         for row in &rows {
-            replay.step(row)?;
+            replay.step(row, Some(key))?;
             report.events += 1;
             if stored.next_if_eq(&row.seq).is_some() {
                 compare(&replay, &load(conn, row.seq)?)?;
@@ -79,7 +87,10 @@ fn verify_all(conn: &mut SqliteConnection) -> Result<VerifyReport, StoreError> {
         Some(seq) => {
             Err(StoreError::Corrupt { cause: format!("snapshot {seq} has no event of that number") })
         }
-        None => Ok(report),
+        None => {
+            report.entries = access::verify_journal(conn, key)?;
+            Ok(report)
+        }
     }
 }
 
