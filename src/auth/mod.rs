@@ -6,6 +6,7 @@
 mod access;
 pub mod admin;
 mod journal;
+mod lease;
 mod password;
 mod principal;
 mod rates;
@@ -16,6 +17,7 @@ mod tickets;
 pub use access::{Access, AccessSettings, SignedIn};
 pub use admin::{AdminAnswer, AdminRequest};
 pub use journal::{Incident, IncidentKind};
+pub use lease::Lease;
 pub use principal::{Credential, Principal, anonymous};
 pub use roster::Roster;
 pub use secret::{Secret, SecretKind};

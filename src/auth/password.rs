@@ -14,9 +14,9 @@ const PASSES: u32 = 2;
 const LANES: u32 = 1;
 
 /// The shortest password that is taken (NIST SP 800-63B-4 asks for 15 where it stands alone; 12 is usual).
-pub const PASSWORD_MIN_CHARS: usize = 12;
+pub(super) const PASSWORD_MIN_CHARS: usize = 12;
 /// The longest, so that hashing one has a bound.
-pub const PASSWORD_MAX_BYTES: usize = 256;
+pub(super) const PASSWORD_MAX_BYTES: usize = 256;
 
 /// Hashes that are computed at once; each takes 19 MiB and a core.
 const AT_ONCE: usize = 2;
@@ -24,7 +24,8 @@ const AT_ONCE: usize = 2;
 const WAITING_MAX: usize = 64;
 
 fn argon2() -> Argon2<'static> {
-    let params = Params::new(MEMORY_KIB, PASSES, LANES, None).expect("the parameters are within argon2's bounds");
+    let params =
+        Params::new(MEMORY_KIB, PASSES, LANES, None).expect("the parameters are within argon2's bounds");
     Argon2::new(Algorithm::Argon2id, Version::V0x13, params)
 }
 
@@ -47,7 +48,7 @@ fn verify_now(hash: &str, password: &str) -> bool {
 ///
 /// # Errors
 /// `invalid_value` that names the bounds, never the password.
-pub fn check_new(password: &str) -> Result<(), Error> {
+pub(super) fn check_new(password: &str) -> Result<(), Error> {
     if password.chars().count() < PASSWORD_MIN_CHARS {
         let message = format!("a password has at least {PASSWORD_MIN_CHARS} characters");
         return Err(Error::invalid("password", message));
@@ -61,7 +62,7 @@ pub fn check_new(password: &str) -> Result<(), Error> {
 
 /// Hashes and checks passwords on threads of their own, a few at a time.
 #[derive(Debug, Clone)]
-pub struct Passwords {
+pub(super) struct Passwords {
     working: Arc<Semaphore>,
     waiting: Arc<Semaphore>,
 }
@@ -80,7 +81,7 @@ impl Passwords {
     ///
     /// # Errors
     /// `overloaded` where too many wait already.
-    pub async fn hash(&self, password: String) -> Result<String, Error> {
+    pub(super) async fn hash(&self, password: String) -> Result<String, Error> {
         self.work(move || hash_now(&password)).await?
     }
 
@@ -89,7 +90,7 @@ impl Passwords {
     ///
     /// # Errors
     /// `overloaded` where too many wait already.
-    pub async fn verify(&self, hash: Option<String>, password: String) -> Result<bool, Error> {
+    pub(super) async fn verify(&self, hash: Option<String>, password: String) -> Result<bool, Error> {
         self.work(move || match hash {
             Some(hash) => verify_now(&hash, &password),
             None => {

@@ -9,6 +9,8 @@ use utoipa::ToSchema;
 use crate::domain::{Error, Right, Role, Timestamp};
 use crate::protocol::{Topic, Topics};
 
+use super::lease::Lease;
+
 /// What somebody was let in by. What was let in by it goes when it is taken back.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum Credential {
@@ -60,6 +62,8 @@ pub struct Principal {
     pub expires_at: Option<Timestamp>,
     /// The only topics that they may receive; all where none are named.
     pub topics: Option<Topics>,
+    /// Ends when the credential is taken back; none where it cannot be.
+    pub lease: Option<Lease>,
 }
 
 impl Principal {
@@ -71,6 +75,7 @@ impl Principal {
             credential: Credential::Open,
             expires_at: None,
             topics: None,
+            lease: None,
         }
     }
 
@@ -82,6 +87,7 @@ impl Principal {
             credential: Credential::Local,
             expires_at: None,
             topics: None,
+            lease: None,
         }
     }
 

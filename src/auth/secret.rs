@@ -41,7 +41,7 @@ impl SecretKind {
 }
 
 /// The SHA-256 of a secret, which is all that is kept of it: 256 random bits need no slow hash.
-pub type SecretHash = [u8; 32];
+pub(super) type SecretHash = [u8; 32];
 
 /// A secret that was just made, or that somebody shows.
 ///

@@ -1,0 +1,503 @@
+//! The one door to who may do what: lets requests in, signs people in and out, does what admins ask for.
+
+use std::net::IpAddr;
+use std::sync::{Mutex, PoisonError, RwLock};
+
+use actix::Addr;
+use serde_json::json;
+
+use crate::domain::{Error, Role, Timestamp};
+use crate::store::{
+    AccessWrite, Db, JournalEntry, JournalPage, Readers, SaveAccess, SignInRecord, StoreError, TokenRecord,
+    UserRecord,
+};
+
+use super::admin::{
+    AdminAnswer, AdminRequest, CreatedToken, NewToken, NewUser, SessionInfo, TokenInfo, UserChange, UserInfo,
+};
+use super::journal::{Gate, Incident, IncidentKind};
+use super::password::{Passwords, check_new};
+use super::principal::{Credential, Principal};
+use super::rates::SignInRates;
+use super::roster::Roster;
+use super::secret::{Secret, SecretHash, SecretKind};
+use super::tickets::Tickets;
+
+/// Tokens that there may be.
+const TOKENS_MAX: usize = 10_000;
+/// People that there may be.
+const USERS_MAX: usize = 10_000;
+/// Places where one person may be signed in; one more ends the oldest.
+const SESSIONS_MAX: usize = 20;
+/// The longest name of a token, in bytes.
+const TOKEN_NAME_MAX: usize = 64;
+/// The longest e-mail address (RFC 5321 section 4.5.3.1), in bytes.
+const EMAIL_MAX: usize = 254;
+/// The longest description of a browser that is kept, in characters.
+const USER_AGENT_MAX: usize = 256;
+
+/// How people and programs are let in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct AccessSettings {
+    /// Whether somebody unknown is turned away.
+    pub required: bool,
+    /// A session that was not used for so long is over, in milliseconds.
+    pub session_idle_ms: i64,
+    /// A session is over after so long, whatever happens, in milliseconds.
+    pub session_max_ms: i64,
+}
+
+/// A person who has just signed in.
+#[derive(Debug)]
+pub struct SignedIn {
+    /// For the cookie.
+    pub secret: Secret,
+    /// Who they are.
+    pub principal: Principal,
+}
+
+/// Who may do what.
+pub struct Access {
+    settings: AccessSettings,
+    db: Addr<Db>,
+    readers: Readers,
+    clock: fn() -> Timestamp,
+    roster: RwLock<Roster>,
+    tickets: Mutex<Tickets>,
+    gate: Mutex<Gate>,
+    rates: SignInRates,
+    passwords: Passwords,
+    /// What lets somebody make the first admin; none once there is somebody.
+    setup: Mutex<Option<SecretHash>>,
+    /// Changes are made one after the other: what they are checked against does not move under them.
+    changing: tokio::sync::Mutex<()>,
+}
+
+fn locked<T>(lock: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
+    // What is behind it is whole after every statement.
+    lock.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl Access {
+    /// Reads back what was stored.
+    ///
+    /// # Errors
+    /// What SQLite says, or a row that is none.
+    pub async fn open(
+        settings: AccessSettings,
+        db: Addr<Db>,
+        readers: Readers,
+        clock: fn() -> Timestamp,
+    ) -> Result<Access, StoreError> {
+        let roster = Roster::new(readers.known_access().await?);
+        Ok(Access {
+            settings,
+            db,
+            readers,
+            clock,
+            roster: RwLock::new(roster),
+            tickets: Mutex::default(),
+            gate: Mutex::default(),
+            rates: SignInRates::default(),
+            passwords: Passwords::default(),
+            setup: Mutex::default(),
+            changing: tokio::sync::Mutex::default(),
+        })
+    }
+
+    /// Whether somebody unknown is turned away.
+    pub fn is_required(&self) -> bool {
+        self.settings.required
+    }
+
+    /// How long a session can last, in milliseconds.
+    pub fn session_max_ms(&self) -> i64 {
+        self.settings.session_max_ms
+    }
+
+    /// Makes the secret for the set-up of a hub that wants to know everybody and knows nobody; none
+    /// otherwise.
+    pub fn begin_setup(&self) -> Option<Secret> {
+        let nobody = self.read(|roster| roster.users().len() == 0);
+        if !self.settings.required || !nobody {
+            return None;
+        }
+        let secret = Secret::generate(SecretKind::Setup);
+        *locked(&self.setup) = Some(secret.hash());
+        Some(secret)
+    }
+
+    /// Whether the hub waits for its first admin.
+    pub fn awaits_setup(&self) -> bool {
+        locked(&self.setup).is_some()
+    }
+
+    fn read<T>(&self, look: impl FnOnce(&Roster) -> T) -> T {
+        look(&self.roster.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    fn write<T>(&self, alter: impl FnOnce(&mut Roster) -> T) -> T {
+        alter(&mut self.roster.write().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Lets a program in by what it shows as its bearer token (RFC 6750).
+    ///
+    /// # Errors
+    /// `not_authenticated`, which does not tell a wrong text from one that was taken back.
+    pub fn by_bearer(&self, text: &str, from: Option<IpAddr>) -> Result<Principal, Error> {
+        let from = from.map(|from| from.to_canonical().to_string()).unwrap_or_default();
+        Secret::parse(SecretKind::Token, text)
+            .and_then(|secret| self.write(|roster| roster.by_token(&secret.hash(), &from, (self.clock)())))
+            .ok_or_else(|| refused("this token lets nobody in"))
+    }
+
+    /// Lets a person in by their cookie.
+    ///
+    /// # Errors
+    /// `not_authenticated` where the session is over.
+    pub fn by_cookie(&self, text: &str) -> Result<Principal, Error> {
+        let (idle_ms, now) = (self.settings.session_idle_ms, (self.clock)());
+        Secret::parse(SecretKind::Session, text)
+            .and_then(|secret| self.write(|roster| roster.by_session(&secret.hash(), idle_ms, now)))
+            .ok_or_else(|| refused("the session is over, sign in again"))
+    }
+
+    /// Lets somebody in by a ticket, which is used up by that.
+    ///
+    /// # Errors
+    /// `not_authenticated` for one that is unknown, used or late.
+    pub fn by_ticket(&self, text: &str) -> Result<Principal, Error> {
+        Secret::parse(SecretKind::Ticket, text)
+            .and_then(|secret| locked(&self.tickets).take(&secret.hash(), (self.clock)()))
+            .ok_or_else(|| refused("this ticket lets nobody in"))
+    }
+
+    /// Gives out a ticket for a WebSocket.
+    ///
+    /// # Errors
+    /// `overloaded` where too many are out.
+    pub fn ticket(&self, principal: Principal) -> Result<Secret, Error> {
+        locked(&self.tickets).issue(principal, (self.clock)())
+    }
+
+    /// Has the journal tell something, whatever becomes of that.
+    pub fn tell(&self, incident: Incident) {
+        log::info!(
+            "{}: {}{}",
+            incident.kind.as_str(),
+            incident.actor,
+            incident.address.as_deref().map(|from| format!(" from {from}")).unwrap_or_default()
+        );
+        let Some(entry) = locked(&self.gate).admit(incident, (self.clock)()) else { return };
+        self.db.do_send(SaveAccess { writes: vec![], entries: vec![entry] });
+    }
+
+    /// Reads a page of the journal, newest first.
+    ///
+    /// # Errors
+    /// `storage_unavailable`.
+    pub async fn journal(&self, page: JournalPage) -> Result<Vec<JournalEntry>, Error> {
+        Ok(self.readers.journal(page).await?)
+    }
+
+    /// Signs a person in by e-mail address and password.
+    ///
+    /// # Errors
+    /// `rate_limited` after too many tries, else `not_authenticated`: the same, after the same time, for a
+    /// wrong password and for an account that there is not.
+    pub async fn sign_in(
+        &self,
+        email: &str,
+        password: String,
+        from: Option<IpAddr>,
+        user_agent: Option<&str>,
+    ) -> Result<SignedIn, Error> {
+        let address = from.map(|from| from.to_canonical().to_string());
+        self.rates.count(email, from)?;
+        let email = email.trim().to_lowercase();
+        let known = self.read(|roster| roster.user(&email).map(|user| user.password.clone()));
+        let fits = password.len() <= super::password::PASSWORD_MAX_BYTES;
+        let password = if fits { password } else { String::new() };
+        if !self.passwords.verify(known.clone(), password).await? || !fits {
+            self.tell(Incident::new(IncidentKind::SignInRefused, email, address));
+            return Err(refused("e-mail address or password is wrong"));
+        }
+        let _turn = self.changing.lock().await;
+        // The password may have been changed, or the person removed, while it was hashed.
+        if self.read(|roster| roster.user(&email).map(|user| user.password.clone())) != known {
+            return Err(refused("e-mail address or password is wrong"));
+        }
+        self.begin_session(&email, address, user_agent, vec![]).await
+    }
+
+    async fn begin_session(
+        &self,
+        email: &str,
+        address: Option<String>,
+        user_agent: Option<&str>,
+        mut writes: Vec<AccessWrite>,
+    ) -> Result<SignedIn, Error> {
+        let (secret, now) = (Secret::generate(SecretKind::Session), (self.clock)());
+        let record = SignInRecord {
+            id: uuid::Uuid::new_v4().to_string(),
+            hash: secret.hash(),
+            email: email.to_owned(),
+            created_at: now,
+            seen_at: now,
+            expires_at: Timestamp::from_millis(now.millis() + self.settings.session_max_ms),
+            address: address.clone().unwrap_or_default(),
+            user_agent: user_agent.map(|text| text.chars().take(USER_AGENT_MAX).collect()),
+        };
+        let theirs = self.read(|roster| roster.sign_ins_of(email));
+        let too_many = (theirs.len() + 1).saturating_sub(SESSIONS_MAX);
+        writes.extend(theirs.into_iter().take(too_many).map(AccessWrite::DropSignIn));
+        writes.push(AccessWrite::AddSignIn(record));
+        self.save(writes, Incident::new(IncidentKind::SignedIn, email, address)).await?;
+        let principal = self.by_cookie(secret.reveal())?;
+        Ok(SignedIn { secret, principal })
+    }
+
+    /// Makes the first admin, by the secret that the start has told, and signs them in.
+    ///
+    /// # Errors
+    /// `not_authenticated` for another text or a second time, `invalid_value` for an address or a password
+    /// that cannot be taken.
+    pub async fn set_up(
+        &self,
+        shown: &str,
+        email: &str,
+        password: String,
+        from: Option<IpAddr>,
+        user_agent: Option<&str>,
+    ) -> Result<SignedIn, Error> {
+        let address = from.map(|from| from.to_canonical().to_string());
+        let hash = Secret::parse(SecretKind::Setup, shown).map(|secret| secret.hash());
+        let right = || hash.is_some() && *locked(&self.setup) == hash;
+        if !right() {
+            self.tell(Incident::new(IncidentKind::CredentialRefused, "set-up", address));
+            return Err(refused("this link sets nothing up; start the hub again for a new one"));
+        }
+        let email = checked_email(email)?;
+        check_new(&password)?;
+        let password = self.passwords.hash(password).await?;
+        let _turn = self.changing.lock().await;
+        if !right() {
+            return Err(refused("the hub has been set up already"));
+        }
+        let (role, created_at, created_by) = (Role::Admin, (self.clock)(), "set-up".to_owned());
+        let user = UserRecord { email: email.clone(), role, password, created_at, created_by };
+        let signed_in =
+            self.begin_session(&email, address, user_agent, vec![AccessWrite::PutUser(user)]).await?;
+        *locked(&self.setup) = None;
+        Ok(signed_in)
+    }
+
+    /// Ends the session that somebody was let in by.
+    ///
+    /// # Errors
+    /// `storage_unavailable`; they are still signed in then.
+    pub async fn sign_out(&self, who: &Principal, from: Option<String>) -> Result<(), Error> {
+        let Credential::Session(id) = &who.credential else { return Ok(()) };
+        let incident = Incident::new(IncidentKind::SignedOut, &who.name, from);
+        self.save(vec![AccessWrite::DropSignIn(id.clone())], incident).await
+    }
+
+    /// Stores changes with the entry that tells of them, and only then lets them count.
+    async fn save(&self, writes: Vec<AccessWrite>, incident: Incident) -> Result<(), Error> {
+        log::info!("{}: {} {}", incident.kind.as_str(), incident.actor, incident.details);
+        let entries = locked(&self.gate).admit(incident, (self.clock)()).into_iter().collect();
+        let saved = self.db.send(SaveAccess { writes: writes.clone(), entries }).await;
+        saved.map_err(|_| Error::ShuttingDown)??;
+        self.write(|roster| writes.into_iter().for_each(|write| roster.apply(write)));
+        Ok(())
+    }
+
+    /// Writes down who was seen since the last time, and forgets sessions that are over.
+    ///
+    /// # Errors
+    /// `storage_unavailable`; it is tried again with the next.
+    pub async fn tidy(&self) -> Result<(), Error> {
+        let _turn = self.changing.lock().await;
+        let mut writes = self.write(Roster::take_unwritten);
+        let over = self.read(|roster| roster.over(self.settings.session_idle_ms, (self.clock)()));
+        writes.extend(over.into_iter().map(AccessWrite::DropSignIn));
+        if writes.is_empty() {
+            return Ok(());
+        }
+        let saved = self.db.send(SaveAccess { writes: writes.clone(), entries: vec![] }).await;
+        saved.map_err(|_| Error::ShuttingDown)??;
+        self.write(|roster| writes.into_iter().for_each(|write| roster.apply(write)));
+        Ok(())
+    }
+
+    /// Does what an admin asks for; `by` and `from` say who that is.
+    ///
+    /// # Errors
+    /// `invalid_value`, `not_found`, `limit_exceeded` or `storage_unavailable`; nothing was changed then.
+    pub async fn administer(
+        &self,
+        request: AdminRequest,
+        by: &str,
+        from: Option<String>,
+    ) -> Result<AdminAnswer, Error> {
+        match request {
+            AdminRequest::CreateToken(new) => self.create_token(new, by, from).await,
+            AdminRequest::ListTokens => {
+                let tokens = self.read(|roster| roster.tokens().map(TokenInfo::from).collect());
+                Ok(AdminAnswer::Tokens { tokens })
+            }
+            AdminRequest::RevokeToken { name } => {
+                let _turn = self.changing.lock().await;
+                self.read(|roster| roster.token(&name).map(drop)).ok_or(Error::NotFound)?;
+                let incident = Incident::new(IncidentKind::TokenRevoked, by, from).about("token", &*name);
+                self.save(vec![AccessWrite::DropToken(name)], incident).await?;
+                Ok(AdminAnswer::Done)
+            }
+            AdminRequest::AddUser(new) => self.add_user(new, by, from).await,
+            AdminRequest::ListUsers => {
+                let users = self.read(|roster| roster.users().map(UserInfo::from).collect());
+                Ok(AdminAnswer::Users { users })
+            }
+            AdminRequest::ChangeUser { email, change } => self.change_user(&email, change, by, from).await,
+            AdminRequest::RemoveUser { email } => {
+                let _turn = self.changing.lock().await;
+                self.read(|roster| roster.user(&email).map(drop)).ok_or(Error::NotFound)?;
+                let incident = Incident::new(IncidentKind::UserRemoved, by, from).about("user", &*email);
+                self.save(vec![AccessWrite::DropUser(email)], incident).await?;
+                Ok(AdminAnswer::Done)
+            }
+            AdminRequest::ListSessions => {
+                let sessions = self.read(|roster| roster.sign_ins().map(SessionInfo::from).collect());
+                Ok(AdminAnswer::Sessions { sessions })
+            }
+            AdminRequest::EndSession { id } => {
+                let _turn = self.changing.lock().await;
+                let whose = self.read(|roster| roster.sign_in(&id).map(|sign_in| sign_in.email.clone()));
+                let whose = whose.ok_or(Error::NotFound)?;
+                let incident = Incident::new(IncidentKind::SessionEnded, by, from).about("user", whose);
+                self.save(vec![AccessWrite::DropSignIn(id)], incident).await?;
+                Ok(AdminAnswer::Done)
+            }
+        }
+    }
+
+    async fn create_token(
+        &self,
+        new: NewToken,
+        by: &str,
+        from: Option<String>,
+    ) -> Result<AdminAnswer, Error> {
+        let (now, secret) = ((self.clock)(), Secret::generate(SecretKind::Token));
+        check_token_name(&new.name)?;
+        if new.expires_at.is_some_and(|end| end <= now) {
+            return Err(Error::invalid("expires_at", "expires_at must be ahead of now"));
+        }
+        let record = TokenRecord {
+            name: new.name,
+            role: new.role,
+            hash: secret.hash(),
+            topics: new.topics,
+            created_at: now,
+            created_by: by.to_owned(),
+            expires_at: new.expires_at,
+            used_at: None,
+            used_from: None,
+        };
+        let _turn = self.changing.lock().await;
+        let (taken, count) =
+            self.read(|roster| (roster.token(&record.name).is_some(), roster.tokens().len()));
+        if taken {
+            let message = format!("there is a token {} already; revoke it first", record.name);
+            return Err(Error::invalid("name", message));
+        }
+        if count >= TOKENS_MAX {
+            return Err(Error::LimitExceeded { message: format!("there are {TOKENS_MAX} tokens already") });
+        }
+        let info = TokenInfo::from(&record);
+        let incident = Incident::new(IncidentKind::TokenCreated, by, from)
+            .about("token", &*info.name)
+            .about("role", info.role.as_str());
+        self.save(vec![AccessWrite::AddToken(record)], incident).await?;
+        Ok(AdminAnswer::TokenCreated(CreatedToken { token: secret.reveal().to_owned(), info }))
+    }
+
+    async fn add_user(&self, new: NewUser, by: &str, from: Option<String>) -> Result<AdminAnswer, Error> {
+        let email = checked_email(&new.email)?;
+        check_new(&new.password)?;
+        let password = self.passwords.hash(new.password).await?;
+        let _turn = self.changing.lock().await;
+        let (taken, count) = self.read(|roster| (roster.user(&email).is_some(), roster.users().len()));
+        if taken {
+            return Err(Error::invalid("email", format!("{email} is known already")));
+        }
+        if count >= USERS_MAX {
+            return Err(Error::LimitExceeded { message: format!("there are {USERS_MAX} people already") });
+        }
+        let (created_at, created_by) = ((self.clock)(), by.to_owned());
+        let record = UserRecord { email, role: new.role, password, created_at, created_by };
+        let info = UserInfo::from(&record);
+        let incident = Incident::new(IncidentKind::UserAdded, by, from)
+            .about("user", &*info.email)
+            .about("role", info.role.as_str());
+        self.save(vec![AccessWrite::PutUser(record)], incident).await?;
+        *locked(&self.setup) = None;
+        Ok(AdminAnswer::User(info))
+    }
+
+    async fn change_user(
+        &self,
+        email: &str,
+        change: UserChange,
+        by: &str,
+        from: Option<String>,
+    ) -> Result<AdminAnswer, Error> {
+        let password = match change.password {
+            Some(password) => {
+                check_new(&password)?;
+                Some(self.passwords.hash(password).await?)
+            }
+            None => None,
+        };
+        let _turn = self.changing.lock().await;
+        let mut record = self.read(|roster| roster.user(email).cloned()).ok_or(Error::NotFound)?;
+        record.role = change.role.unwrap_or(record.role);
+        let ended = if password.is_some() { self.read(|roster| roster.sign_ins_of(email)) } else { vec![] };
+        let incident = Incident::new(IncidentKind::UserChanged, by, from)
+            .about("user", email)
+            .about("role", record.role.as_str())
+            .about("password", json!(password.is_some()));
+        record.password = password.unwrap_or(record.password);
+        let info = UserInfo::from(&record);
+        let mut writes = vec![AccessWrite::PutUser(record)];
+        writes.extend(ended.into_iter().map(AccessWrite::DropSignIn));
+        self.save(writes, incident).await?;
+        Ok(AdminAnswer::User(info))
+    }
+}
+
+fn refused(message: &str) -> Error {
+    Error::NotAuthenticated { message: message.to_owned() }
+}
+
+fn check_token_name(name: &str) -> Result<(), Error> {
+    let allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte);
+    if name.is_empty() || name.len() > TOKEN_NAME_MAX || !name.bytes().all(allowed) {
+        let message = format!("name must be 1 to {TOKEN_NAME_MAX} letters, digits, -, _ or .");
+        return Err(Error::invalid("name", message));
+    }
+    Ok(())
+}
+
+/// Reads an e-mail address; one account has one spelling.
+fn checked_email(text: &str) -> Result<String, Error> {
+    let text = text.trim();
+    let options = email_address::Options::default().without_display_text().without_domain_literal();
+    match email_address::EmailAddress::parse_with_options(text, options) {
+        Ok(address) if text.len() <= EMAIL_MAX => Ok(address.as_str().to_lowercase()),
+        _ => Err(Error::invalid("email", "email must be an e-mail address")),
+    }
+}
+
+#[cfg(test)]
+#[path = "access_tests.rs"]
+mod tests;

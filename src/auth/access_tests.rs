@@ -1,0 +1,195 @@
+use std::sync::atomic::{AtomicI64, Ordering};
+
+use crate::domain::Right;
+use crate::store::{Opened, Probe, StoreOptions, open};
+
+use super::*;
+
+const PASSWORD: &str = "correct horse battery";
+const HERE: Option<IpAddr> = Some(IpAddr::V4(std::net::Ipv4Addr::LOCALHOST));
+
+/// Each test has a thread and so a clock of its own.
+fn clock() -> Timestamp {
+    thread_local!(static NOW: AtomicI64 = const { AtomicI64::new(1_000_000) });
+    NOW.with(|now| Timestamp::from_millis(now.fetch_add(1, Ordering::Relaxed)))
+}
+
+fn settings() -> AccessSettings {
+    AccessSettings { required: true, session_idle_ms: 60_000, session_max_ms: 600_000 }
+}
+
+/// Access over a store in a folder, which may have been there before.
+async fn access(dir: &std::path::Path) -> Access {
+    let options = StoreOptions { path: dir.join("opshub.db"), busy_timeout_ms: 200, max_bytes: None };
+    let Opened { conn, key, recovered, .. } = open(&options).unwrap();
+    let readers = Readers::start(options.path.clone()).unwrap();
+    let db = Db::start(conn, options, key, recovered.chain);
+    Access::open(settings(), db, readers, clock).await.unwrap()
+}
+
+fn request(text: &str) -> AdminRequest {
+    serde_json::from_str(text).unwrap()
+}
+
+async fn done(access: &Access, text: &str) -> AdminAnswer {
+    access.administer(request(text), "root", None).await.unwrap()
+}
+
+async fn told(access: &Access) -> Vec<String> {
+    // What was told without waiting is stored before this is answered.
+    access.db.send(Probe).await.unwrap().unwrap();
+    let page = JournalPage { limit: 100, ..JournalPage::default() };
+    access
+        .journal(page)
+        .await
+        .unwrap()
+        .into_iter()
+        .map(|entry| format!("{} {}", entry.kind, entry.actor))
+        .collect()
+}
+
+const ADD_ANA: &str =
+    r#"{"do":"add_user","email":"Ana@example.com","role":"operator","password":"correct horse battery"}"#;
+
+#[actix::test]
+async fn a_token_is_told_once_and_lets_in_until_it_is_revoked_also_after_a_restart() {
+    let dir = tempfile::tempdir().unwrap();
+    let one = access(dir.path()).await;
+    let made = done(&one, r#"{"do":"create_token","name":"slack-bot","role":"operator"}"#).await;
+    let AdminAnswer::TokenCreated(CreatedToken { token, .. }) = made else { panic!("{made:?}") };
+    assert!(token.starts_with("oph_"));
+    assert_eq!(one.by_bearer(&token, HERE).unwrap().name, "slack-bot");
+    one.tidy().await.unwrap();
+    drop(one);
+
+    let other = access(dir.path()).await;
+    let let_in = other.by_bearer(&token, HERE).unwrap();
+    assert!(let_in.check(Right::Command).is_ok() && let_in.check(Right::Administer).is_err());
+    let AdminAnswer::Tokens { tokens } = done(&other, r#"{"do":"list_tokens"}"#).await else { panic!() };
+    assert_eq!(tokens[0].used_from.as_deref(), Some("127.0.0.1"));
+    assert!(!format!("{tokens:?}").contains(&token));
+    done(&other, r#"{"do":"revoke_token","name":"slack-bot"}"#).await;
+    assert!(let_in.lease.unwrap().is_over());
+    assert_eq!(other.by_bearer(&token, HERE).unwrap_err().spec(), (401, "not_authenticated"));
+    assert_eq!(told(&other).await, ["token_revoked root", "token_created root"]);
+}
+
+#[actix::test]
+async fn a_token_needs_a_name_of_its_own() {
+    let dir = tempfile::tempdir().unwrap();
+    let access = access(dir.path()).await;
+    done(&access, r#"{"do":"create_token","name":"bot","role":"viewer"}"#).await;
+    for bad in ["bot", "", "a b", "a/b", &"x".repeat(65)] {
+        let new = NewToken { name: bad.into(), role: Role::Viewer, expires_at: None, topics: None };
+        let refused = access.administer(AdminRequest::CreateToken(new), "root", None).await.unwrap_err();
+        assert_eq!(refused.spec(), (400, "invalid_value"), "{bad:?}");
+    }
+}
+
+#[actix::test]
+async fn a_person_signs_in_with_their_password_and_out_again() {
+    let dir = tempfile::tempdir().unwrap();
+    let access = access(dir.path()).await;
+    done(&access, ADD_ANA).await;
+    let sign_in =
+        |email: &'static str, password: &str| access.sign_in(email, password.to_owned(), HERE, None);
+    let SignedIn { secret, principal } = sign_in("ana@EXAMPLE.com", PASSWORD).await.unwrap();
+    assert_eq!((principal.name.as_str(), principal.role), ("ana@example.com", Role::Operator));
+    assert_eq!(access.by_cookie(secret.reveal()).unwrap(), principal);
+    access.sign_out(&principal, None).await.unwrap();
+    assert!(access.by_cookie(secret.reveal()).is_err() && principal.lease.unwrap().is_over());
+
+    let wrong = sign_in("ana@example.com", "wrong").await.unwrap_err();
+    let unknown = sign_in("bob@example.com", PASSWORD).await.unwrap_err();
+    assert_eq!(wrong, unknown);
+    let endless = sign_in("ana@example.com", &"x".repeat(1_000)).await.unwrap_err();
+    assert_eq!(wrong, endless);
+    assert_eq!(
+        told(&access).await,
+        [
+            "sign_in_refused ana@example.com",
+            "sign_in_refused bob@example.com",
+            "sign_in_refused ana@example.com",
+            "signed_out ana@example.com",
+            "signed_in ana@example.com",
+            "user_added root",
+        ]
+    );
+}
+
+#[actix::test]
+async fn too_many_tries_are_told_to_wait_whether_the_account_is_there_or_not() {
+    let dir = tempfile::tempdir().unwrap();
+    let access = access(dir.path()).await;
+    done(&access, ADD_ANA).await;
+    for account in ["ana@example.com", "nobody@example.com"] {
+        let mut answers = Vec::new();
+        for number in 0..12_u8 {
+            let from = Some(IpAddr::from([192, 0, 2, number]));
+            answers.push(access.sign_in(account, "wrong".into(), from, None).await.unwrap_err().spec().0);
+        }
+        assert_eq!(answers, [[401; 10].as_slice(), [429; 2].as_slice()].concat(), "{account}");
+    }
+}
+
+#[actix::test]
+async fn another_password_ends_every_session() {
+    let dir = tempfile::tempdir().unwrap();
+    let access = access(dir.path()).await;
+    done(&access, ADD_ANA).await;
+    let session = access.sign_in("ana@example.com", PASSWORD.into(), HERE, None).await.unwrap();
+    let change = r#"{"do":"change_user","email":"ana@example.com","password":"another good one"}"#;
+    done(&access, change).await;
+    assert!(access.by_cookie(session.secret.reveal()).is_err());
+    assert!(access.sign_in("ana@example.com", PASSWORD.into(), HERE, None).await.is_err());
+    let again = access.sign_in("ana@example.com", "another good one".into(), HERE, None).await.unwrap();
+    let demoted = r#"{"do":"change_user","email":"ana@example.com","role":"viewer"}"#;
+    done(&access, demoted).await;
+    assert!(again.principal.lease.unwrap().is_over());
+    assert_eq!(access.by_cookie(again.secret.reveal()).unwrap().role, Role::Viewer);
+}
+
+#[actix::test]
+async fn the_first_admin_is_made_by_the_link_alone_and_once() {
+    let dir = tempfile::tempdir().unwrap();
+    let access = access(dir.path()).await;
+    let link = access.begin_setup().unwrap();
+    let set_up = |shown: &str| {
+        let shown = shown.to_owned();
+        let access = &access;
+        async move { access.set_up(&shown, "root@example.com", PASSWORD.into(), HERE, None).await }
+    };
+    let made_up = Secret::generate(SecretKind::Setup);
+    assert_eq!(set_up(made_up.reveal()).await.unwrap_err().spec().0, 401);
+    let admin = set_up(link.reveal()).await.unwrap();
+    assert!(admin.principal.check(Right::Administer).is_ok());
+    assert_eq!(set_up(link.reveal()).await.unwrap_err().spec().0, 401);
+    assert!(!access.awaits_setup() && access.begin_setup().is_none());
+}
+
+#[actix::test]
+async fn only_addresses_of_people_are_taken() {
+    for good in ["ana@example.com", " Ana.B+x@sub.example.com "] {
+        assert_eq!(checked_email(good).unwrap(), good.trim().to_lowercase());
+    }
+    for bad in
+        ["", "ana", "ana@", "@example.com", "Ana <ana@example.com>", "ana@[127.0.0.1]", "a b@example.com"]
+    {
+        assert!(checked_email(bad).is_err(), "{bad}");
+    }
+    assert!(checked_email(&format!("{}@example.com", "a".repeat(300))).is_err());
+}
+
+#[actix::test]
+async fn one_person_is_signed_in_at_a_bounded_number_of_places() {
+    let dir = tempfile::tempdir().unwrap();
+    let access = access(dir.path()).await;
+    done(&access, ADD_ANA).await;
+    let mut sessions = Vec::new();
+    for _ in 0..=SESSIONS_MAX {
+        let begun = access.begin_session("ana@example.com", None, None, vec![]).await.unwrap();
+        sessions.push(begun.secret);
+    }
+    assert!(access.by_cookie(sessions[0].reveal()).is_err());
+    assert!(sessions[1..].iter().all(|secret| access.by_cookie(secret.reveal()).is_ok()));
+}
