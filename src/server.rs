@@ -1,5 +1,7 @@
 //! Putting the parts together: store, hub, workers; and taking them apart again.
 
+#[cfg(unix)]
+pub mod admin;
 mod settings;
 
 use std::net::SocketAddr;
@@ -12,11 +14,14 @@ use actix_web::App;
 use actix_web::middleware::from_fn;
 use actix_web::web::Data;
 
+use crate::auth::{Access, Secret};
 use crate::config::Config;
 use crate::domain::Timestamp;
 use crate::fanout::{CloseAll, Fanout, Fanouts, Mirror};
 use crate::gateway::Definition;
-use crate::http::{self, AppState, DatabaseProbe, PackedFiles, Worker, check_origin, cors, observe, routes};
+use crate::http::{
+    self, AppState, DatabaseProbe, PackedFiles, Worker, authorize, check_origin, cors, observe, routes,
+};
 use crate::hub::{Committed, Connections, Drain, Hub, HubHandle, HubParts, Live};
 use crate::logs::{Logs, Pump, Records};
 use crate::monitor::{Monitor, MonitorHandle, MonitorParts};
@@ -25,7 +30,7 @@ use crate::session::origin::Origins;
 use crate::store::{self, Db, Readers, StoreError};
 use crate::telemetry::metrics::Metrics;
 
-use settings::{hub_settings, raise_file_limit, session_settings, store_options};
+use settings::{access_settings, hub_settings, raise_file_limit, session_settings, store_options};
 
 /// Connections that wait to be accepted.
 const BACKLOG: u32 = 2_048;
@@ -35,6 +40,8 @@ const RETRY_MS: u64 = 4_000;
 const WATCH_EVERY: Duration = Duration::from_secs(1);
 /// How long attempts to tell sinks have to end, at most.
 const LAST_POSTS: Duration = Duration::from_millis(500);
+/// How often it is written down who was seen.
+const TIDY_EVERY: Duration = Duration::from_secs(30);
 /// The exit code where an actor that the hub cannot do without is gone.
 const EXIT_BROKEN: i32 = 70;
 
@@ -156,6 +163,13 @@ async fn serve(config: Config, records: Records) -> Result<(), StartError> {
     let notifier =
         NotifierHandle::new(Notifier::start_in_arbiter(&watchers.handle(), move |_| Notifier::new(sinks)));
 
+    let access = Access::open(access_settings(&config), db.clone(), readers.clone(), clock).await?;
+    let access = Arc::new(access);
+    let setup = access.begin_setup();
+    let tidying = actix_rt::spawn(tidy(access.clone()));
+    #[cfg(unix)]
+    let _admin_socket = admin::listen(&options.path, access.clone());
+
     let fanouts = Fanouts::default();
     let state = Data::new(AppState {
         hub: hub.clone(),
@@ -165,6 +179,8 @@ async fn serve(config: Config, records: Records) -> Result<(), StartError> {
         probe: DatabaseProbe::new(db.clone()),
         monitor: monitor.clone(),
         notifier: notifier.clone(),
+        access: access.clone(),
+        open_to_network: config.is_open_to_network(),
         gateway_webhooks: config.gateway_webhooks.clone(),
         connections: connections.clone(),
         fanouts: fanouts.clone(),
@@ -187,6 +203,7 @@ async fn serve(config: Config, records: Records) -> Result<(), StartError> {
                 .app_data(state.clone())
                 .app_data(Worker { mirror })
                 .configure(routes)
+                .wrap(from_fn(authorize))
                 .wrap(from_fn(check_origin))
                 .wrap(cors(&cors_origins))
                 .wrap(from_fn(observe))
@@ -217,9 +234,16 @@ async fn serve(config: Config, records: Records) -> Result<(), StartError> {
         .listen("opshub", listener, move || http::serve(factory(), stall, shutdown.clone()))
         .map_err(|cause| StartError::Bind { address: address.to_string(), cause })?
         .run();
-    announce(address);
+    announce(address, setup);
+    if config.is_open_to_network() {
+        log::warn!("the hub is open: whoever reaches {address} may do everything; set auth.mode: required");
+    }
     actix_rt::spawn(watched.watch());
     server.await.map_err(StartError::Serve)?;
+    tidying.abort();
+    if let Err(error) = access.tidy().await {
+        log::warn!("when tokens were last used is not written down: {error}");
+    }
     watchers.stop();
     arbiter.stop();
     drop(pump);
@@ -239,12 +263,29 @@ async fn registered_gateways(readers: &Readers) -> Result<Vec<Definition>, Store
 
 /// Tells on standard output where the hub listens; scripts wait for the last line.
 #[expect(clippy::print_stdout, reason = "people and scripts wait for a start by these lines")]
-fn announce(address: SocketAddr) {
+fn announce(address: SocketAddr, setup: Option<Secret>) {
     println!("opshub {}", env!("CARGO_PKG_VERSION"));
     println!("  dashboard  http://{address}/dashboard");
     println!("  API        http://{address}/docs");
     println!("  live       ws://{address}/ws");
+    if let Some(setup) = setup {
+        // Behind the number sign: browsers keep that to themselves.
+        println!(
+            "  set up     http://{address}/dashboard#/setup?key={}  (once, until the first admin is there)",
+            setup.reveal()
+        );
+    }
     println!("listening on http://{address}");
+}
+
+/// Writes down now and then who was seen.
+async fn tidy(access: Arc<Access>) {
+    loop {
+        tokio::time::sleep(TIDY_EVERY).await;
+        if let Err(error) = access.tidy().await {
+            log::warn!("when tokens were last used is not written down yet: {error}");
+        }
+    }
 }
 
 fn clock() -> Timestamp {

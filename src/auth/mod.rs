@@ -18,6 +18,6 @@ pub use access::{Access, AccessSettings, SignedIn};
 pub use admin::{AdminAnswer, AdminRequest};
 pub use journal::{Incident, IncidentKind};
 pub use lease::Lease;
-pub use principal::{Credential, Principal, anonymous};
+pub use principal::{Credential, CredentialKind, Principal, anonymous};
 pub use roster::Roster;
 pub use secret::{Secret, SecretKind};

@@ -2,8 +2,8 @@
 
 use std::net::IpAddr;
 
-use super::Config;
 use super::error::{Origin, Problem};
+use super::{AuthMode, Config};
 
 /// Checks what must hold between keys; `origin` tells where a key's value came from.
 pub(super) fn check(config: &Config, origin: impl Fn(&str) -> Origin) -> Vec<Problem> {
@@ -16,7 +16,7 @@ pub(super) fn check(config: &Config, origin: impl Fn(&str) -> Origin) -> Vec<Pro
             found: host.clone(),
             expected: "a host name or an address, without brackets, scheme or port".into(),
         });
-    } else if !is_loopback(host) && !config.server.allow_open {
+    } else if is_open_to_network(config) && !config.server.allow_open {
         problems.push(Problem::Open { origin: origin("server.host"), host: host.clone() });
     }
     let mut below = |low: (&str, u64), high: (&str, u64)| {
@@ -32,8 +32,15 @@ pub(super) fn check(config: &Config, origin: impl Fn(&str) -> Origin) -> Vec<Pro
     };
     let (session, server) = (&config.session, &config.server);
     below(("session.heartbeat_ms", session.heartbeat_ms), ("session.silence_ms", session.silence_ms));
+    let auth = &config.auth;
+    below(("auth.session_idle_ms", auth.session_idle_ms), ("auth.session_max_ms", auth.session_max_ms));
     below(("session.close_wait_ms", session.close_wait_ms), ("server.shutdown_ms", server.shutdown_ms));
     problems
+}
+
+/// Whether everybody who reaches the hub from elsewhere may do everything.
+pub(super) fn is_open_to_network(config: &Config) -> bool {
+    config.auth.mode == AuthMode::Open && !is_loopback(&config.server.host)
 }
 
 /// Names but `localhost` are not looked up: what they mean can change after the start.

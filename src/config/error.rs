@@ -59,8 +59,9 @@ pub enum Problem {
     },
     /// A bind that everyone in reach could use.
     #[error(
-        "{origin}: server.host is {host}, which others can reach, and there is no authentication yet: \
-         listen on 127.0.0.1, or say --allow-open (server.allow_open) when the network is trusted"
+        "{origin}: server.host is {host}, which others can reach, and auth.mode is open: \
+         set auth.mode: required (then `opshub user add`), listen on 127.0.0.1, or say --allow-open \
+         (server.allow_open) where everybody in reach may do everything"
     )]
     Open {
         /// Where the host was set.

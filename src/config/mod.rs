@@ -41,6 +41,8 @@ pub struct Config {
     pub limits: LimitsConfig,
     /// How live connections behave.
     pub session: SessionConfig,
+    /// Who is let in.
+    pub auth: AuthConfig,
     /// What is logged, and in which form.
     pub log: LogConfig,
     /// Collections of data from outside.
@@ -74,7 +76,7 @@ pub struct ServerConfig {
     pub data_dir: PathBuf,
     /// How long a shutdown may take, in milliseconds.
     pub shutdown_ms: u64,
-    /// Allows a bind beyond loopback while there is no authentication.
+    /// Allows a bind beyond loopback in the mode `open`.
     pub allow_open: bool,
 }
 
@@ -144,6 +146,29 @@ pub struct SessionConfig {
     pub close_wait_ms: u64,
 }
 
+/// Who is let in.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct AuthConfig {
+    /// Whether somebody unknown is turned away.
+    pub mode: AuthMode,
+    /// How long a person's session lasts that is not used, in milliseconds.
+    pub session_idle_ms: u64,
+    /// How long a person's session lasts at most, in milliseconds.
+    pub session_max_ms: u64,
+}
+
+/// Whether somebody unknown is turned away.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum AuthMode {
+    /// Whoever reaches the hub may do everything.
+    #[default]
+    Open,
+    /// Programs show a token, people sign in.
+    Required,
+}
+
 /// What is logged, and in which form.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -182,6 +207,11 @@ impl Config {
         self.store.path.clone().unwrap_or_else(default)
     }
 
+    /// Whether everybody who reaches the hub from elsewhere may do everything.
+    pub fn is_open_to_network(&self) -> bool {
+        check::is_open_to_network(self)
+    }
+
     /// The number of worker threads in force: at least one.
     pub fn worker_count(&self) -> usize {
         let cores = || std::thread::available_parallelism().map_or(1, usize::from);
@@ -201,6 +231,7 @@ impl Default for Config {
             store: StoreConfig::default(),
             limits: LimitsConfig::default(),
             session: SessionConfig::default(),
+            auth: AuthConfig::default(),
             log: LogConfig::default(),
             collection: CollectionConfig::default(),
             timezone: "UTC".into(),
@@ -267,6 +298,13 @@ impl Default for SessionConfig {
             resume_bytes: 16 * 1024 * 1024,
             close_wait_ms: 1_000,
         }
+    }
+}
+
+impl Default for AuthConfig {
+    fn default() -> Self {
+        const HOUR_MS: u64 = 3_600_000;
+        Self { mode: AuthMode::Open, session_idle_ms: 24 * HOUR_MS, session_max_ms: 14 * 24 * HOUR_MS }
     }
 }
 

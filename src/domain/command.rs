@@ -263,6 +263,11 @@ impl Command {
         CommandSpec::find(self.action()).map_or(Right::Command, |spec| spec.right)
     }
 
+    /// What whoever says `text` needs; what is no command is refused later, and needs the least till then.
+    pub fn right_of(text: &str) -> Right {
+        Command::parse(text).map_or(Right::Read, |command| command.right())
+    }
+
     /// Answers `help [COMMAND]` from the registry.
     pub fn help(name: Option<&str>) -> String {
         let line = |spec: &CommandSpec| format!("{}: {}", spec.usage(), spec.help);

@@ -125,6 +125,11 @@ impl Outbox {
         self.subscriber.borrow().identity().clone()
     }
 
+    /// Says who is at the other end, where that was not known at the beginning.
+    pub fn set_actor(&self, actor: &str) {
+        self.subscriber.borrow_mut().set_actor(actor);
+    }
+
     /// Sends `last`, a word and the close frame, and nothing after that; the connection stays open until
     /// the other side has answered or [`Outbox::finish`] is called.
     pub fn begin_close(&self, last: impl IntoIterator<Item = Bytes>) {

@@ -135,6 +135,11 @@ impl Subscriber {
         &self.identity
     }
 
+    /// Names who is at the other end.
+    pub(super) fn set_actor(&mut self, actor: &str) {
+        self.identity.actor = actor.to_owned();
+    }
+
     /// What it receives.
     pub fn topics(&self) -> Topics {
         self.topics

@@ -4,12 +4,14 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use actix::Addr;
-use actix_web::HttpResponse;
 use actix_web::web::Data;
+use actix_web::{HttpMessage, HttpRequest, HttpResponse};
+use serde_json::json;
 
 use tokio::sync::Mutex;
 
-use crate::domain::Error;
+use crate::auth::Principal;
+use crate::domain::{Error, Right};
 use crate::protocol::error::ErrorBody;
 use crate::protocol::server::DatabaseStatus;
 use crate::protocol::{Health, HealthStatus};
@@ -33,7 +35,7 @@ const PROBE_HOLDS: Duration = Duration::from_millis(200);
         (status = 503, description = "degraded: reads and live connections work, changes cannot be stored", body = Health),
     )
 )]
-pub(super) async fn get_health(state: Data<AppState>) -> HttpResponse {
+pub(super) async fn get_health(request: HttpRequest, state: Data<AppState>) -> HttpResponse {
     let view = state.live.view();
     let writes = view.storage_ok && state.probe.works().await;
     let health = Health {
@@ -46,10 +48,15 @@ pub(super) async fn get_health(state: Data<AppState>) -> HttpResponse {
         uptime_s: state.started.elapsed().as_secs(),
         timestamp: now(),
     };
+    let mut response = if writes { HttpResponse::Ok() } else { HttpResponse::ServiceUnavailable() };
+    // The bare status is for all; the rest for who may read.
+    let may_read =
+        request.extensions().get::<Principal>().is_some_and(|principal| principal.check(Right::Read).is_ok());
+    let mut response =
+        if may_read { response.json(health) } else { response.json(json!({ "status": health.status })) };
     if writes {
-        return HttpResponse::Ok().json(health);
+        return response;
     }
-    let mut response = HttpResponse::ServiceUnavailable().json(health);
     response.extensions_mut().insert(OwnForm);
     response
 }

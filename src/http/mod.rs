@@ -3,6 +3,8 @@
 //! Every route is an `async fn` of its own with its OpenAPI description beside it; [`routes`] is the
 //! one table that puts them on their paths, and [`openapi`] the document made from them.
 
+mod admin;
+mod auth;
 mod changes;
 mod connections;
 mod docs;
@@ -17,6 +19,7 @@ pub mod openapi;
 mod origin;
 mod page;
 mod request;
+mod rights;
 mod routes;
 mod sinks;
 mod state;
@@ -31,5 +34,6 @@ pub use listen::serve;
 pub use observe::observe;
 pub use origin::{check_origin, cors};
 pub use page::PackedFiles;
+pub use rights::authorize;
 pub use routes::routes;
 pub use state::{AppState, Worker};

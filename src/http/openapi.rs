@@ -2,7 +2,9 @@
 
 use utoipa::OpenApi;
 
-use super::{changes, connections, docs, events, gateways, health, logs, page, sinks, stream, system, ws};
+use super::{
+    admin, auth, changes, connections, docs, events, gateways, health, logs, page, sinks, stream, system, ws,
+};
 
 /// Every route of the hub.
 #[derive(OpenApi)]
@@ -47,6 +49,22 @@ use super::{changes, connections, docs, events, gateways, health, logs, page, si
         logs::get_logs,
         logs::post_logs,
         ws::get_ws,
+        auth::get_me,
+        auth::post_session,
+        auth::delete_session,
+        auth::post_setup,
+        auth::put_password,
+        auth::post_ticket,
+        admin::get_tokens,
+        admin::post_token,
+        admin::delete_token,
+        admin::get_users,
+        admin::post_user,
+        admin::patch_user,
+        admin::delete_user,
+        admin::get_sessions,
+        admin::end_session,
+        admin::get_audit,
     ),
     tags(
         (name = "state", description = "the document: reading and changing it"),
@@ -56,6 +74,7 @@ use super::{changes, connections, docs, events, gateways, health, logs, page, si
         (name = "logs", description = "what the hub and services say about their work"),
         (name = "live", description = "what is pushed"),
         (name = "gateways", description = "the services that are watched"),
+        (name = "access", description = "who may do what"),
         (name = "operations", description = "how the hub does"),
         (name = "page", description = "the dashboard"),
         (name = "docs", description = "these documents"),

@@ -14,6 +14,9 @@ use crate::domain::Error;
 use super::error::ApiError;
 use super::state::AppState;
 
+/// What can be asked with GET and changes something all the same.
+const CHANGES_BY_GET: &str = "/api/trigger_collection";
+
 /// Refuses requests for names that are none of the hub's, and those of foreign pages that would change
 /// something; what may be asked with GET and changes something all the same calls `refuse_foreign`
 /// itself.
@@ -53,6 +56,21 @@ pub(super) fn refuse_foreign(request: &HttpRequest) -> Result<(), ApiError> {
     if foreign { Err(Error::OriginRefused.into()) } else { Ok(()) }
 }
 
+/// Refuses a request with a browser's cookie unless the browser itself says that a page of ours has made it:
+/// cookies are sent whoever asks. What only reads may come from nowhere in particular, as when an address
+/// is typed in.
+///
+/// # Errors
+/// `origin_refused`.
+pub(super) fn refuse_unproven(request: &HttpRequest) -> Result<(), Error> {
+    refuse_foreign(request).map_err(|ApiError(error)| error)?;
+    let says = |name: &str| request.headers().contains_key(name);
+    let reads = [Method::GET, Method::HEAD].contains(request.method())
+        && request.match_pattern().is_none_or(|pattern| pattern != CHANGES_BY_GET);
+    let proven = reads || says(header::ORIGIN.as_str()) || says("sec-fetch-site");
+    if proven { Ok(()) } else { Err(Error::OriginRefused) }
+}
+
 fn state(request: &HttpRequest) -> Result<&Data<AppState>, ApiError> {
     Ok(request.app_data::<Data<AppState>>().ok_or_else(|| Error::internal("a request without the state"))?)
 }
@@ -62,6 +80,7 @@ pub fn cors(origins: &[String]) -> Cors {
     let cors = Cors::default()
         .allowed_methods(["GET", "POST", "PUT", "PATCH", "DELETE", "HEAD"])
         .allowed_headers([
+            "authorization",
             "content-type",
             "idempotency-key",
             "if-match",

@@ -8,9 +8,9 @@ use actix_web::{FromRequest, HttpMessage, HttpRequest, HttpResponse, HttpRespons
 use futures_util::StreamExt;
 use serde_json::Value;
 
+use crate::auth::Principal;
 use crate::domain::{self, Change, Epoch, Error, Seq};
 use crate::hub::{Accepted, Expectation, Idempotency, Proposal};
-use crate::session::handshake::anonymous;
 
 use super::error::ApiError;
 use super::observe::RequestId;
@@ -94,8 +94,8 @@ async fn collect(payload: &mut Payload, limit: usize) -> Result<Bytes, Error> {
 /// Who asks.
 #[derive(Debug, Clone)]
 pub(super) struct Caller {
-    /// Who makes the changes.
-    pub(super) actor: String,
+    /// Who they are.
+    pub(super) principal: Principal,
     /// The request's id.
     pub(super) request_id: String,
 }
@@ -105,9 +105,13 @@ impl FromRequest for Caller {
     type Future = std::future::Ready<Result<Caller, ApiError>>;
 
     fn from_request(request: &HttpRequest, _: &mut actix_web::dev::Payload) -> Self::Future {
-        let peer = request.peer_addr().map(|address| address.ip());
-        let request_id = request.extensions().get::<RequestId>().map(|id| id.0.clone()).unwrap_or_default();
-        std::future::ready(Ok(Caller { actor: anonymous(peer), request_id }))
+        let extensions = request.extensions();
+        let request_id = extensions.get::<RequestId>().map(|id| id.0.clone()).unwrap_or_default();
+        let principal = extensions.get::<Principal>().cloned();
+        // A route that asks who it is for is never open to all; this holds also where the table says otherwise.
+        let caller = principal.map(|principal| Caller { principal, request_id });
+        let message = "say who you are: show a token or sign in".to_owned();
+        std::future::ready(caller.ok_or(ApiError(Error::NotAuthenticated { message })))
     }
 }
 
@@ -123,13 +127,13 @@ pub(super) fn proposal(
 ) -> Result<Proposal, Error> {
     let scope = format!("{} {}", request.method(), request.path());
     let idempotency = match idempotency_key(request)? {
-        Some(key) => Some(Idempotency::new(&caller.actor, &scope, &key, identity.as_bytes())?),
+        Some(key) => Some(Idempotency::new(&caller.principal.name, &scope, &key, identity.as_bytes())?),
         None => None,
     };
     let expectation = expectation(request)?;
     Ok(Proposal {
         change,
-        actor: caller.actor,
+        actor: caller.principal.name,
         request_id: caller.request_id,
         idempotency,
         expectation,

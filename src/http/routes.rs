@@ -9,7 +9,9 @@ use actix_web::{Resource, Route};
 use crate::domain::Error;
 
 use super::error::ApiError;
-use super::{changes, connections, docs, events, gateways, health, logs, page, sinks, stream, system, ws};
+use super::{
+    admin, auth, changes, connections, docs, events, gateways, health, logs, page, sinks, stream, system, ws,
+};
 
 /// Puts every route on its path. Large answers are compressed, streams never.
 pub fn routes(config: &mut ServiceConfig) {
@@ -69,6 +71,34 @@ pub fn routes(config: &mut ServiceConfig) {
                 .route(web::post().to(logs::post_logs))
                 .wrap(Compress::default()),
         )
+        .service(at("/api/auth/me", "GET, HEAD").route(get().to(auth::get_me)))
+        .service(
+            at("/api/auth/session", "POST, DELETE")
+                .route(web::post().to(auth::post_session))
+                .route(web::delete().to(auth::delete_session)),
+        )
+        .service(at("/api/auth/setup", "POST").route(web::post().to(auth::post_setup)))
+        .service(at("/api/auth/password", "PUT").route(web::put().to(auth::put_password)))
+        .service(at("/api/auth/ws-ticket", "POST").route(web::post().to(auth::post_ticket)))
+        .service(
+            at("/api/tokens", "GET, HEAD, POST")
+                .route(get().to(admin::get_tokens))
+                .route(web::post().to(admin::post_token)),
+        )
+        .service(at("/api/tokens/{name}", "DELETE").route(web::delete().to(admin::delete_token)))
+        .service(
+            at("/api/users", "GET, HEAD, POST")
+                .route(get().to(admin::get_users))
+                .route(web::post().to(admin::post_user)),
+        )
+        .service(
+            at("/api/users/{email}", "PATCH, DELETE")
+                .route(web::patch().to(admin::patch_user))
+                .route(web::delete().to(admin::delete_user)),
+        )
+        .service(at("/api/sessions", "GET, HEAD").route(get().to(admin::get_sessions)))
+        .service(at("/api/sessions/{id}", "DELETE").route(web::delete().to(admin::end_session)))
+        .service(at("/api/audit", "GET, HEAD").route(get().to(admin::get_audit)))
         .service(at("/ws", "GET").route(web::get().to(ws::get_ws)))
         .default_service(web::to(not_found));
 }

@@ -4,6 +4,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Instant;
 
+use crate::auth::Access;
 use crate::domain::Timestamp;
 use crate::fanout::{Fanouts, Mirror};
 use crate::hub::{Connections, HubHandle, Live};
@@ -36,6 +37,10 @@ pub struct AppState {
     pub gateway_webhooks: Vec<String>,
     /// The log lines.
     pub logs: Arc<Logs>,
+    /// Who may do what.
+    pub access: Arc<Access>,
+    /// Whether everybody who reaches the hub from elsewhere may do everything.
+    pub open_to_network: bool,
     /// Who is connected, by number.
     pub connections: Arc<Connections>,
     /// Who is connected, one by one.

@@ -8,6 +8,7 @@ use actix_web::{HttpRequest, HttpResponse};
 use bytes::Bytes;
 use serde::Deserialize;
 
+use crate::auth::{Lease, Principal};
 use crate::domain::{Epoch, Error, Seq};
 use crate::fanout::{
     Encoding, Identity, Outbox, OutboxLimits, Resume, ResumePoint, Subscriber, decide_resume,
@@ -16,6 +17,7 @@ use crate::hub::ConnectionKind;
 use crate::protocol::error::ErrorBody;
 use crate::protocol::logs::log_filter;
 use crate::protocol::{LogLevel, Topics};
+use crate::session::admit::allowed;
 use crate::session::query;
 
 use super::error::ApiError;
@@ -26,7 +28,7 @@ const LAST_EVENT_ID: HeaderName = HeaderName::from_static("last-event-id");
 /// Keeps proxies from closing a quiet stream.
 const COMMENT_EVERY: Duration = Duration::from_secs(15);
 /// How often a stream is looked after.
-const LOOK_EVERY: Duration = Duration::from_secs(1);
+const LOOK_EVERY: Duration = Duration::from_millis(500);
 /// The name of streams among the connections.
 const PROTOCOL: &str = "sse";
 
@@ -65,14 +67,15 @@ pub(super) async fn get_stream(
     let query: StreamQuery = query::read(request.query_string())?;
     let topics = match &query.topics {
         Some(list) => Topics::parse_list(list)?,
-        None => Topics::default_set(),
+        None => allowed(&caller.principal, Topics::default_set()),
     };
+    caller.principal.check_topics(topics)?;
     let logs = log_filter(topics, None, query.log_level.as_deref(), query.log_source.as_deref())?;
     let lease = logs.map(|filter| state.logs.subscribe(filter)).transpose()?;
     let point = resume_point(&request, query, &state);
     let worker = request.app_data::<Worker>().ok_or_else(|| Error::internal("no worker"))?;
     let admission = state.connections.admit(ConnectionKind::Stream)?;
-    let identity = identity(&request, caller.actor, PROTOCOL);
+    let identity = identity(&request, caller.principal.name.clone(), PROTOCOL);
     let limits = OutboxLimits { outbox_bytes: state.outbox_bytes, stalled_after: state.session.stall / 3 };
     let epoch = state.live.epoch().to_string();
     let subscriber = Subscriber::new(identity, Encoding::Events, topics, epoch, limits);
@@ -81,7 +84,7 @@ pub(super) async fn get_stream(
     state.metrics.connections_opened.with_label_values(&[PROTOCOL]).inc();
     // The stream is looked after by tasks of its worker; they end with the connection.
     actix_web::rt::spawn(begin(outbox.clone(), point, state.clone()));
-    actix_web::rt::spawn(look_after(outbox, state.session.stall));
+    actix_web::rt::spawn(look_after(outbox, caller.principal, state.session.stall));
     Ok(HttpResponse::Ok()
         .content_type("text/event-stream")
         .insert_header((header::CACHE_CONTROL, "no-cache"))
@@ -116,13 +119,18 @@ async fn begin(outbox: Outbox, point: Option<ResumePoint>, state: Data<AppState>
     }
 }
 
-/// Sends a comment now and then, and ends a stream whose client takes nothing.
-async fn look_after(outbox: Outbox, stall: Duration) {
+/// Sends a comment now and then, and ends a stream whose client takes nothing or may no longer be here.
+async fn look_after(outbox: Outbox, principal: Principal, stall: Duration) {
     let mut since_comment = Duration::ZERO;
     let every = LOOK_EVERY.min(stall / 4).max(Duration::from_millis(20));
     while !outbox.is_over() {
         tokio::time::sleep(every).await;
         since_comment += every;
+        let taken_back = principal.lease.as_ref().is_some_and(Lease::is_over);
+        if taken_back || principal.is_over(now()) {
+            // `EventSource` comes back by itself, and is told then.
+            return outbox.close();
+        }
         if outbox.stalled_for() >= stall {
             let id = outbox.identity().session_id;
             log::warn!(session_id = id.as_str(); "stream {id} took no byte for too long and is disconnected");

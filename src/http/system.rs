@@ -134,8 +134,9 @@ pub(super) async fn post_command(
         }
         command.idempotency_key = Some(key);
     }
+    caller.principal.check(domain::Command::right_of(&command.command))?;
     let expectation = expectation(&request)?;
-    let done = state.hub.run_command(&caller.actor, command, caller.request_id, expectation).await?;
+    let done = state.hub.run_command(&caller.principal.name, command, caller.request_id, expectation).await?;
     let mut response = HttpResponse::Ok();
     if done.replayed {
         mark_replayed(&mut response);

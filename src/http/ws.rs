@@ -12,9 +12,10 @@ use crate::fanout::{Encoding, Outbox, OutboxLimits, SharedSocket, Subscriber};
 use crate::hub::ConnectionKind;
 use crate::protocol::error::ErrorBody;
 use crate::protocol::{LogLevel, SUBPROTOCOL_V1};
+use crate::session::admit::{admit, allowed};
 use crate::session::framing::Incoming;
 use crate::session::handshake::{self, Handshake};
-use crate::session::{Protocol, Session, SessionParts};
+use crate::session::{Protocol, Session, SessionParts, UNKNOWN_ACTOR};
 
 use super::error::ApiError;
 use super::state::{AppState, Worker};
@@ -29,13 +30,15 @@ use super::stream::identity;
         ("since" = Option<u64>, Query, description = "resume: the last seq that was seen"),
         ("epoch" = Option<String>, Query, description = "resume: the epoch of since"),
         ("topics" = Option<String>, Query, description = "comma-separated topics; all but logs where it is left out"),
+        ("ticket" = Option<String>, Query, description = "lets the connection in, once; `POST /api/auth/ws-ticket` gives it"),
         ("log_level" = Option<LogLevel>, Query, description = "with the topic logs: the lowest level (INFO)"),
         ("log_source" = Option<String>, Query, description = "with the topic logs: what their sources begin with"),
     ),
     responses(
         (status = 101, description = "the connection speaks WebSocket from here on"),
         (status = 400, description = "no handshake, or an unknown protocol or topic", body = ErrorBody),
-        (status = 403, description = "a page of a foreign origin", body = ErrorBody),
+        (status = 401, description = "what was shown lets nobody in, or nothing was shown without opshub.v1", body = ErrorBody),
+        (status = 403, description = "a page of a foreign origin, or who was let in may not read", body = ErrorBody),
         (status = 503, description = "too many connections", body = ErrorBody),
     )
 )]
@@ -45,19 +48,17 @@ pub(super) async fn get_ws(
     state: Data<AppState>,
 ) -> Result<HttpResponse, ApiError> {
     let peer = request.peer_addr().map(|address| address.ip());
-    let asked = Handshake {
-        method: request.method(),
-        query: request.query_string(),
-        headers: request.headers(),
-        peer,
-    };
+    let asked =
+        Handshake { method: request.method(), query: request.query_string(), headers: request.headers() };
     let refused = |error: Error| {
         state.metrics.connections_refused.with_label_values(&[error.spec().1]).inc();
         error
     };
     let accept = handshake::decide(&asked, &state.origins).map_err(refused)?;
-    let lease =
-        accept.logs.clone().map(|filter| state.logs.subscribe(filter)).transpose().map_err(refused)?;
+    let principal = admit(&state.access, &accept, peer).map_err(refused)?;
+    // Who has not said who they are yet gets no lines yet.
+    let lease = accept.logs.clone().filter(|_| principal.is_some());
+    let lease = lease.map(|filter| state.logs.subscribe(filter)).transpose().map_err(refused)?;
     let admission = state.connections.admit(ConnectionKind::Websocket).map_err(refused)?;
     let worker = request.app_data::<Worker>().ok_or_else(|| Error::internal("no worker"))?;
     let mut response = ws::handshake_with_protocols(&request, &[SUBPROTOCOL_V1])
@@ -68,10 +69,12 @@ pub(super) async fn get_ws(
         Protocol::Plain => Encoding::Plain,
         Protocol::V1 => Encoding::V1,
     };
-    let identity = identity(&request, accept.actor.clone(), protocol.as_str());
+    let actor = principal.as_ref().map_or(UNKNOWN_ACTOR, |principal| &principal.name);
+    let identity = identity(&request, actor.to_owned(), protocol.as_str());
+    let topics = principal.as_ref().map_or(accept.topics, |principal| allowed(principal, accept.topics));
     let limits = OutboxLimits { outbox_bytes: state.outbox_bytes, stalled_after: state.session.stall / 3 };
     let epoch = state.live.epoch().to_string();
-    let subscriber = Subscriber::new(identity, encoding, accept.topics, epoch, limits);
+    let subscriber = Subscriber::new(identity, encoding, topics, epoch, limits);
     let socket = request.conn_data::<SharedSocket>().cloned();
     let (outbox, body) = Outbox::open(worker.mirror.clone(), subscriber, socket, admission);
     outbox.set_logs(lease);
@@ -79,6 +82,9 @@ pub(super) async fn get_ws(
 
     let session = Session::new(SessionParts {
         accept,
+        principal,
+        peer,
+        access: state.access.clone(),
         outbox: outbox.clone(),
         hub: state.hub.clone(),
         readers: state.readers.clone(),

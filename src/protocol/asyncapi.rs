@@ -6,14 +6,14 @@ use utoipa::{PartialSchema, ToSchema};
 use crate::domain::{FieldError, Patch};
 
 use super::SUBPROTOCOL_V1;
-use super::client::{Command, Subscription, Unsubscription};
+use super::client::{Auth, Command, Subscription, Unsubscription};
 use super::close::CloseCode;
 use super::error::ErrorObject;
 use super::logs::{SystemLog, SystemLogBatch};
 use super::server::{
-    Closing, CommandExecuted, CommandResult, Connected, Empty, Envelope, GatewayLatency, GatewayRecovery,
-    GatewayRegistered, GatewayRemoved, GatewayStatusChange, Health, Heartbeat, Presence, State, StateChange,
-    Subscribed,
+    Authenticated, Closing, CommandExecuted, CommandResult, Connected, Empty, Envelope, GatewayLatency,
+    GatewayRecovery, GatewayRegistered, GatewayRemoved, GatewayStatusChange, Health, Heartbeat, Presence,
+    State, StateChange, Subscribed,
 };
 use super::topic::Topic;
 
@@ -94,12 +94,18 @@ fn server_frames() -> Vec<FrameDoc> {
         FrameDoc::new::<Empty>("pong", "the answer to ping").carrying(RequestId),
         FrameDoc::bare("echo", "the answer to echo, with its data").carrying(RequestId),
         FrameDoc::new::<ErrorObject>("error", "what went wrong").carrying(RequestId),
+        FrameDoc::new::<Authenticated>("authenticated", "the answer to auth on a connection that was let in")
+            .carrying(RequestId),
         FrameDoc::new::<Closing>("closing", "the hub is about to close this connection"),
     ]
 }
 
 fn client_frames() -> Vec<FrameDoc> {
     let frames = [
+        FrameDoc::new::<Auth>(
+            "auth",
+            "says who the client is, within 5 seconds where it did not in the handshake; later renews a token",
+        ),
         FrameDoc::new::<Empty>("ping", "answered by pong"),
         FrameDoc::new::<Empty>("get_state", "answered by state"),
         FrameDoc::bare("echo", "answered by echo with the same data"),
@@ -153,6 +159,7 @@ pub fn document(version: &str) -> Value {
                     "topics": { "type": "string", "description": "comma-separated topics, the replay included" },
                     "log_level": { "type": "string", "description": "with the topic logs: the lowest level (INFO)" },
                     "log_source": { "type": "string", "description": "with the topic logs: what their sources begin with" },
+                    "ticket": { "type": "string", "description": "lets the connection in, once, within 30 seconds" },
                 },
             } } },
         } },
@@ -232,6 +239,7 @@ fn schemas() -> Value {
     add::<Subscription>(&mut all);
     add::<Unsubscription>(&mut all);
     add::<Command>(&mut all);
+    add::<Auth>(&mut all);
     add::<FieldError>(&mut all);
     let map: Map<String, Value> = all
         .into_iter()

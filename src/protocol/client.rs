@@ -25,6 +25,9 @@ pub enum Request {
     Subscribe(Subscribe),
     /// Takes topics away; answered by `subscribed` with what is in force.
     Unsubscribe(Topics),
+    /// Says who the client is, by a token: the first frame where the hub wants to know, later a token in the
+    /// place of one that is about to end.
+    Auth(Auth),
     /// Runs one command, as `POST /api/command` does; answered by `command_result` or `error`.
     Command(Command),
 }
@@ -42,6 +45,21 @@ pub struct Command {
     /// Answers what would happen, and changes nothing.
     #[serde(default)]
     pub dry_run: bool,
+}
+
+/// The data of `auth`.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Auth {
+    /// A token as `Authorization: Bearer` would carry it.
+    #[schema(example = "oph_…")]
+    pub token: String,
+}
+
+impl std::fmt::Debug for Auth {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Auth(***)")
+    }
 }
 
 /// What `subscribe` asks for, its topics known.
@@ -86,7 +104,8 @@ pub struct Unsubscription {
 struct Nothing {}
 
 /// The names of the frames that a client may send.
-pub const KNOWN_TYPES: [&str; 6] = ["ping", "get_state", "echo", "subscribe", "unsubscribe", "command"];
+pub const KNOWN_TYPES: [&str; 7] =
+    ["auth", "ping", "get_state", "echo", "subscribe", "unsubscribe", "command"];
 
 /// A request that could not be read, with the id that its answer should carry.
 #[derive(Debug)]
@@ -150,6 +169,7 @@ fn decode_envelope(mut envelope: Map<String, Value>) -> Result<Request, Error> {
             Ok(Request::Unsubscribe(known(&topics)?))
         }
         "command" => Ok(Request::Command(domain::decode(data)?)),
+        "auth" => Ok(Request::Auth(domain::decode(data)?)),
         bare => {
             if !data.is_null() {
                 domain::decode::<Nothing>(data)?;

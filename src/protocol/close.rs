@@ -21,6 +21,10 @@ pub enum CloseCode {
     InternalError,
     /// 4400: too many frames that could not be understood.
     BadFrames,
+    /// 4401: nobody said in time who they are, or what they said holds no more; come back with a token.
+    NotAuthenticated,
+    /// 4403: who they are may not be here; do not come back as you are.
+    Forbidden,
     /// 4408: nothing was heard for `session.silence_ms`, or nothing taken for `session.stall_ms`.
     HeartbeatMissed,
     /// 4429: too many messages; reconnect later.
@@ -29,7 +33,7 @@ pub enum CloseCode {
 
 impl CloseCode {
     /// Every code that the hub sends.
-    pub const ALL: [CloseCode; 10] = [
+    pub const ALL: [CloseCode; 12] = [
         CloseCode::Normal,
         CloseCode::GoingAway,
         CloseCode::ProtocolError,
@@ -38,6 +42,8 @@ impl CloseCode {
         CloseCode::TooBig,
         CloseCode::InternalError,
         CloseCode::BadFrames,
+        CloseCode::NotAuthenticated,
+        CloseCode::Forbidden,
         CloseCode::HeartbeatMissed,
         CloseCode::RateLimit,
     ];
@@ -53,6 +59,8 @@ impl CloseCode {
             CloseCode::TooBig => 1009,
             CloseCode::InternalError => 1011,
             CloseCode::BadFrames => 4400,
+            CloseCode::NotAuthenticated => 4401,
+            CloseCode::Forbidden => 4403,
             CloseCode::HeartbeatMissed => 4408,
             CloseCode::RateLimit => 4429,
         }
@@ -69,6 +77,8 @@ impl CloseCode {
             CloseCode::TooBig => "a message was larger than the limit",
             CloseCode::InternalError => "the hub failed on this connection, reconnect later",
             CloseCode::BadFrames => "too many frames could not be understood",
+            CloseCode::NotAuthenticated => "say who you are, with a token that holds",
+            CloseCode::Forbidden => "this connection may not go on, do not reconnect as you are",
             CloseCode::HeartbeatMissed => "the connection was silent or took nothing for too long, reconnect",
             CloseCode::RateLimit => "too many messages, reconnect later",
         }

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use utoipa::ToSchema;
 
-use crate::domain::{GatewayId, GatewayStatus, Patch, RecoveryStep, Seq, Timestamp};
+use crate::domain::{GatewayId, GatewayStatus, Patch, RecoveryStep, Role, Seq, Timestamp};
 
 use super::document::StateDocument;
 use super::error::ErrorObject;
@@ -56,6 +56,8 @@ pub enum ServerMessage {
     Echo(Value),
     /// What went wrong. Carries `request_id`.
     Error(ErrorObject),
+    /// The answer to `auth` on a connection that was let in already. Carries `request_id`.
+    Authenticated(Authenticated),
     /// The hub is about to close this connection.
     Closing(Closing),
 }
@@ -328,6 +330,18 @@ impl Subscribed {
         let (log_level, log_source) = logs.map(|filter| (filter.level, filter.source)).unzip();
         Subscribed { topics, log_level, log_source: log_source.filter(|source| !source.is_empty()) }
     }
+}
+
+/// The data of `authenticated`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Authenticated {
+    /// Who the client is.
+    pub name: String,
+    /// What it may do.
+    pub role: Role,
+    /// When that ends; null for never.
+    #[schema(value_type = Option<String>, format = DateTime)]
+    pub expires_at: Option<Timestamp>,
 }
 
 /// Data that says nothing: `{}`.

@@ -3,7 +3,8 @@
 use std::num::NonZeroU32;
 use std::time::Duration;
 
-use crate::config::Config;
+use crate::auth::AccessSettings;
+use crate::config::{AuthMode, Config};
 use crate::domain::Limits;
 use crate::hub::HubSettings;
 use crate::session::SessionSettings;
@@ -30,6 +31,16 @@ pub(super) fn store_options(config: &Config) -> Result<StoreOptions, StartError>
         busy_timeout_ms: config.store.busy_timeout_ms,
         max_bytes: config.store.max_bytes,
     })
+}
+
+/// How people and programs are let in.
+pub(super) fn access_settings(config: &Config) -> AccessSettings {
+    let millis = |value: u64| i64::try_from(value).unwrap_or(i64::MAX);
+    AccessSettings {
+        required: config.auth.mode == AuthMode::Required,
+        session_idle_ms: millis(config.auth.session_idle_ms),
+        session_max_ms: millis(config.auth.session_max_ms),
+    }
 }
 
 fn limits(config: &Config) -> Limits {

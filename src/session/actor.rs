@@ -1,5 +1,6 @@
 //! The session actor: what every connection has, whatever it speaks.
 
+use std::net::IpAddr;
 use std::num::NonZeroU32;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -7,6 +8,7 @@ use std::time::{Duration, Instant};
 use actix::prelude::*;
 use bytes::Bytes;
 
+use crate::auth::{Access, Principal};
 use crate::domain::{Error, Timestamp};
 use crate::fanout::{self, Outbox};
 use crate::hub::HubHandle;
@@ -23,6 +25,11 @@ use super::limits::{BadFrames, MessageRate, Verdict};
 
 /// The latest time for a client that the hub closes to come back, in milliseconds.
 const RETRY_MS: u64 = 2_000;
+
+/// How long a client has to say who it is.
+const AUTH_WAIT: Duration = Duration::from_secs(5);
+/// In the place of the name of somebody who has not said who they are.
+pub const UNKNOWN_ACTOR: &str = "(not admitted)";
 
 /// The limits of a session.
 #[derive(Debug, Clone, Copy)]
@@ -49,8 +56,14 @@ pub struct SessionSettings {
 
 /// What a session works with.
 pub struct SessionParts {
-    /// How it was let in.
+    /// What it asked for.
     pub accept: Accept,
+    /// Who it is; none where it has to say so first.
+    pub principal: Option<Principal>,
+    /// From where it comes.
+    pub peer: Option<IpAddr>,
+    /// Who may do what.
+    pub access: Arc<Access>,
     /// The way to its client.
     pub outbox: Outbox,
     /// The door to the hub.
@@ -70,6 +83,10 @@ pub struct SessionParts {
 /// One WebSocket connection.
 pub struct Session {
     pub(super) accept: Accept,
+    /// None until the client has said who it is.
+    pub(super) principal: Option<Principal>,
+    pub(super) peer: Option<IpAddr>,
+    pub(super) access: Arc<Access>,
     pub(super) session_id: String,
     pub(super) outbox: Outbox,
     pub(super) hub: HubHandle,
@@ -81,6 +98,7 @@ pub struct Session {
     pub(super) requests: u64,
     rate: MessageRate,
     bad_frames: BadFrames,
+    began_at: Instant,
     heard_at: Instant,
     pinged_at: Instant,
 }
@@ -88,10 +106,25 @@ pub struct Session {
 impl Session {
     /// The session of a connection that was let in.
     pub fn new(parts: SessionParts) -> Session {
-        let SessionParts { accept, outbox, hub, readers, settings, logs, metrics, client_count } = parts;
+        let SessionParts {
+            accept,
+            principal,
+            peer,
+            access,
+            outbox,
+            hub,
+            readers,
+            settings,
+            logs,
+            metrics,
+            client_count,
+        } = parts;
         let now = Instant::now();
         Session {
             accept,
+            principal,
+            peer,
+            access,
             session_id: outbox.identity().session_id,
             outbox,
             hub,
@@ -103,9 +136,15 @@ impl Session {
             requests: 0,
             rate: MessageRate::new(settings.messages_per_second, settings.messages_burst, settings.excess),
             bad_frames: BadFrames::new(settings.bad_frames_per_minute),
+            began_at: now,
             heard_at: now,
             pinged_at: now,
         }
+    }
+
+    /// Who makes its changes.
+    pub(super) fn actor(&self) -> &str {
+        self.principal.as_ref().map_or(UNKNOWN_ACTOR, |principal| &principal.name)
     }
 
     /// Whatever was said while a request was under way could not be heard.
@@ -115,7 +154,9 @@ impl Session {
 
     /// Sends a message to this client alone.
     pub(super) fn send(&self, message: ServerMessage, request_id: Option<String>) {
-        self.outbox.push(encoded(message, request_id));
+        let frame = encoded(message, request_id);
+        // Answers have their place in the stream; who was not let in has no stream.
+        if self.principal.is_some() { self.outbox.push(frame) } else { self.outbox.push_first(frame) }
     }
 
     /// Tells an error to this client.
@@ -146,7 +187,7 @@ impl Session {
             return;
         }
         let code = close.code.code();
-        log::info!(session_id = self.session_id.as_str(), actor = self.accept.actor.as_str(); "closing session {}: {close}", self.session_id);
+        log::info!(session_id = self.session_id.as_str(), actor = self.actor(); "closing session {}: {close}", self.session_id);
         self.metrics.sessions_closed.with_label_values(&[&code.to_string()]).inc();
         let retry_ms = fanout::spread(RETRY_MS);
         let word = ServerMessage::Closing(Closing { reason: close.reason.clone(), retry_ms });
@@ -156,12 +197,12 @@ impl Session {
 
     /// Looks at the clock: pings, silence, stalls, closes that nobody answers.
     fn tick(&mut self, ctx: &mut Context<Self>) {
-        let now = Instant::now();
+        let instant = Instant::now();
         if self.outbox.is_over() {
             return ctx.stop();
         }
         if let Some(since) = self.outbox.closing_since() {
-            if now.duration_since(since) >= self.settings.close_wait {
+            if instant.duration_since(since) >= self.settings.close_wait {
                 self.outbox.finish();
                 ctx.stop();
             }
@@ -173,17 +214,24 @@ impl Session {
             self.outbox.close();
             return ctx.stop();
         }
-        if now.duration_since(self.heard_at) >= self.settings.silence {
+        let over = match &self.principal {
+            Some(principal) => principal.is_over(now()),
+            None => instant.duration_since(self.began_at) >= AUTH_WAIT,
+        };
+        if over {
+            return self.close(&Close::new(CloseCode::NotAuthenticated));
+        }
+        if instant.duration_since(self.heard_at) >= self.settings.silence {
             return self.close(&Close::new(CloseCode::HeartbeatMissed));
         }
-        if now.duration_since(self.pinged_at) >= self.settings.heartbeat {
-            self.pinged_at = now;
+        if instant.duration_since(self.pinged_at) >= self.settings.heartbeat {
+            self.pinged_at = instant;
             self.outbox.push(ping_frame(&[]));
         }
     }
 
     fn tell_stalled(&self, stalled: Duration) {
-        log::warn!(session_id = self.session_id.as_str(), actor = self.accept.actor.as_str();
+        log::warn!(session_id = self.session_id.as_str(), actor = self.actor();
             "client {} took no byte for {} s and is disconnected", self.session_id, stalled.as_secs());
         self.metrics.sessions_closed.with_label_values(&["stalled"]).inc();
     }
@@ -200,11 +248,14 @@ impl Actor for Session {
     type Context = Context<Self>;
 
     fn started(&mut self, ctx: &mut Self::Context) {
-        log::debug!(session_id = self.session_id.as_str(), actor = self.accept.actor.as_str(); "session {} begins", self.session_id);
+        log::debug!(session_id = self.session_id.as_str(), actor = self.actor(); "session {} begins", self.session_id);
         match self.accept.protocol {
             Protocol::Plain => self.begin_plain(),
+            // Who has not said who it is gets nothing yet.
+            Protocol::V1 if self.principal.is_none() => {}
             Protocol::V1 => self.begin_v1(ctx),
         }
+        self.follow_lease(ctx);
         ctx.run_interval(tick_every(&self.settings), |session, ctx| session.tick(ctx));
     }
 
@@ -255,9 +306,30 @@ impl StreamHandler<Result<Received, Close>> for Session {
     }
 }
 
+impl Session {
+    /// Ends the connection when what it was let in by is taken back.
+    pub(super) fn follow_lease(&mut self, ctx: &mut Context<Self>) {
+        let Some(lease) = self.principal.as_ref().and_then(|principal| principal.lease.clone()) else {
+            return;
+        };
+        let ended = lease.clone().ended().into_actor(self).map(move |(), session, _| {
+            // The client may have shown another token since.
+            let current = session.principal.as_ref().and_then(|principal| principal.lease.as_ref());
+            if current == Some(&lease) {
+                session.close(&Close::because(CloseCode::NotAuthenticated, "what you showed was taken back"));
+            }
+        });
+        ctx.spawn(ended);
+    }
+}
+
 /// Often enough that no limit is missed by more than a quarter of it.
 fn tick_every(settings: &SessionSettings) -> Duration {
-    let shortest = settings.heartbeat.min(settings.silence).min(settings.stall).min(settings.close_wait * 4);
+    let shortest = AUTH_WAIT
+        .min(settings.heartbeat)
+        .min(settings.silence)
+        .min(settings.stall)
+        .min(settings.close_wait * 4);
     (shortest / 4).clamp(Duration::from_millis(20), Duration::from_secs(2))
 }
 

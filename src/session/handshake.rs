@@ -1,6 +1,6 @@
 //! The handshake, decided by one pure function: who is let in, with which protocol, from where.
 
-use std::net::IpAddr;
+use std::fmt;
 
 use actix_web::http::Method;
 use actix_web::http::header::{self, HeaderMap, HeaderName};
@@ -42,8 +42,6 @@ pub struct Handshake<'a> {
     pub query: &'a str,
     /// The request's headers.
     pub headers: &'a HeaderMap,
-    /// Who asks.
-    pub peer: Option<IpAddr>,
 }
 
 /// A connection that is let in.
@@ -51,14 +49,61 @@ pub struct Handshake<'a> {
 pub struct Accept {
     /// What it speaks.
     pub protocol: Protocol,
-    /// Who makes its changes.
-    pub actor: String,
+    /// What it shows to be let in.
+    pub shown: Shown,
     /// What it has seen already.
     pub resume: Option<ResumePoint>,
     /// What it receives, from the first frame on.
     pub topics: Topics,
     /// Which log lines it receives.
     pub logs: Option<LogFilter>,
+}
+
+/// What somebody shows to be let in; [`super::admit`] says whether that lets them in.
+#[derive(Clone, PartialEq, Eq)]
+pub enum Shown {
+    /// Nothing.
+    Nothing,
+    /// `Authorization: Bearer` (RFC 6750).
+    Bearer(String),
+    /// A ticket in the query.
+    Ticket(String),
+    /// A person's cookie.
+    Cookie(String),
+}
+
+impl fmt::Debug for Shown {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Shown::Nothing => "Nothing",
+            Shown::Bearer(_) => "Bearer(***)",
+            Shown::Ticket(_) => "Ticket(***)",
+            Shown::Cookie(_) => "Cookie(***)",
+        })
+    }
+}
+
+/// The names of the cookie: the first where the browser can hold it to one host over TLS.
+pub const COOKIES: [&str; 2] = ["__Host-opshub_session", "opshub_session"];
+
+impl Shown {
+    /// Reads what the headers show. A header that is no text shows what lets nobody in.
+    pub fn in_headers(headers: &HeaderMap) -> Shown {
+        if let Some(value) = header(headers, &header::AUTHORIZATION) {
+            let token = value.split_once(' ').filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer"));
+            return Shown::Bearer(token.map(|(_, token)| token.trim().to_owned()).unwrap_or_default());
+        }
+        let cookies = headers.get_all(header::COOKIE).filter_map(|value| value.to_str().ok());
+        let pairs: Vec<_> = cookies
+            .flat_map(|value| value.split(';'))
+            .filter_map(|pair| pair.trim().split_once('='))
+            .collect();
+        let named = |name: &&str| pairs.iter().find(|(known, _)| known == name).map(|(_, value)| *value);
+        match COOKIES.iter().find_map(named) {
+            Some(value) => Shown::Cookie(value.to_owned()),
+            None => Shown::Nothing,
+        }
+    }
 }
 
 /// The query of `/ws`.
@@ -71,14 +116,7 @@ struct Query {
     topics: Option<String>,
     log_level: Option<String>,
     log_source: Option<String>,
-}
-
-/// The name under which changes of somebody unknown are kept.
-pub fn anonymous(peer: Option<IpAddr>) -> String {
-    match peer {
-        Some(ip) => format!("anonymous@{}", ip.to_canonical()),
-        None => "anonymous".to_owned(),
-    }
+    ticket: Option<String>,
 }
 
 /// Decides a handshake (RFC 6455 section 4.2).
@@ -88,7 +126,8 @@ pub fn anonymous(peer: Option<IpAddr>) -> String {
 /// name that is none of the hub's, `unknown_protocol`, `unknown_topic` and `invalid_value` for what was asked. Nothing was opened.
 pub fn decide(handshake: &Handshake<'_>, origins: &Origins) -> Result<Accept, Error> {
     check_upgrade(handshake)?;
-    if !origins.allows(header(handshake.headers, &header::ORIGIN)) {
+    let origin = header(handshake.headers, &header::ORIGIN);
+    if !origins.allows(origin) {
         return Err(Error::OriginRefused);
     }
     origins.check_host(handshake.headers)?;
@@ -99,15 +138,15 @@ pub fn decide(handshake: &Handshake<'_>, origins: &Origins) -> Result<Accept, Er
         None => Topics::default_set(),
     };
     let logs = log_filter(topics, None, query.log_level.as_deref(), query.log_source.as_deref())?;
+    let shown = match (Shown::in_headers(handshake.headers), query.ticket) {
+        // Browsers send cookies by themselves, and always say which page they are asked from.
+        (Shown::Cookie(_), None) if origin.is_none() => return Err(Error::OriginRefused),
+        (Shown::Nothing | Shown::Cookie(_), Some(ticket)) => Shown::Ticket(ticket),
+        (shown, _) => shown,
+    };
     let resume =
         query.since.map(|since| ResumePoint { epoch: Epoch::new(query.epoch.unwrap_or_default()), since });
-    Ok(Accept {
-        protocol,
-        actor: anonymous(handshake.peer),
-        resume,
-        topics,
-        logs: logs.filter(|_| protocol == Protocol::V1),
-    })
+    Ok(Accept { protocol, shown, resume, topics, logs: logs.filter(|_| protocol == Protocol::V1) })
 }
 
 fn check_upgrade(handshake: &Handshake<'_>) -> Result<(), Error> {
@@ -183,9 +222,8 @@ mod tests {
 
     fn decided(query: &str, extra: &[(HeaderName, &'static str)]) -> Result<Accept, Error> {
         let headers = headers(extra);
-        let peer = Some("127.0.0.1".parse().unwrap());
         let origins = Origins::new("127.0.0.1:8000".parse().unwrap(), "127.0.0.1", &[]);
-        decide(&Handshake { method: &Method::GET, query, headers: &headers, peer }, &origins)
+        decide(&Handshake { method: &Method::GET, query, headers: &headers }, &origins)
     }
 
     fn refused(query: &str, extra: &[(HeaderName, &'static str)]) -> &'static str {
@@ -195,7 +233,7 @@ mod tests {
     #[test]
     fn without_a_subprotocol_a_client_gets_bare_documents() {
         let accept = decided("", &[]).unwrap();
-        assert_eq!((accept.protocol, accept.actor.as_str()), (Protocol::Plain, "anonymous@127.0.0.1"));
+        assert_eq!((accept.protocol, accept.shown), (Protocol::Plain, Shown::Nothing));
         assert_eq!((accept.resume, accept.topics), (None, Topics::default_set()));
     }
 
@@ -226,6 +264,24 @@ mod tests {
         assert_eq!((logs(query), logs("protocol=opshub.v1")), (None, None));
         assert_eq!(refused("topics=logs&log_level=LOUD", &[]), "invalid_value");
         assert_eq!(refused("topics=state&log_level=WARN", &[]), "invalid_value");
+    }
+
+    #[test]
+    fn what_is_shown_is_read_from_headers_and_query() {
+        let shown = |query: &str, extra: &[(HeaderName, &'static str)]| decided(query, extra).unwrap().shown;
+        let (bearer, cookie) = (header::AUTHORIZATION, header::COOKIE);
+        let origin = (header::ORIGIN, "http://localhost:8000");
+        assert_eq!(shown("", &[(bearer.clone(), "bearer  oph_1 ")]), Shown::Bearer("oph_1".into()));
+        // Another scheme is something wrong, not nothing.
+        assert_eq!(shown("", &[(bearer.clone(), "Basic abc")]), Shown::Bearer(String::new()));
+        assert_eq!(shown("ticket=opt_1", &[]), Shown::Ticket("opt_1".into()));
+        let cookies = (cookie.clone(), "a=b; opshub_session=ops_1");
+        assert_eq!(shown("", &[cookies.clone(), origin.clone()]), Shown::Cookie("ops_1".into()));
+        assert_eq!(refused("", &[cookies.clone()]), "origin_refused");
+        let both = (cookie, "opshub_session=ops_1; __Host-opshub_session=ops_2");
+        assert_eq!(shown("", &[both, origin.clone()]), Shown::Cookie("ops_2".into()));
+        assert_eq!(shown("", &[cookies, origin, (bearer, "Bearer oph_1")]), Shown::Bearer("oph_1".into()));
+        assert_eq!(refused("token=oph_1", &[]), "invalid_value");
     }
 
     #[test]

@@ -8,6 +8,7 @@
 //! This folder alone knows actix-web-actors.
 
 mod actor;
+pub mod admit;
 pub mod framing;
 pub mod handshake;
 mod limits;
@@ -16,5 +17,5 @@ mod plain;
 pub mod query;
 mod v1;
 
-pub use actor::{Session, SessionParts, SessionSettings};
-pub use handshake::{Accept, Protocol};
+pub use actor::{Session, SessionParts, SessionSettings, UNKNOWN_ACTOR};
+pub use handshake::{Accept, Protocol, Shown};

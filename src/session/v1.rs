@@ -3,14 +3,30 @@
 use actix::prelude::*;
 use bytes::Bytes;
 
+use crate::auth::Principal;
+use crate::domain::{self, Error, Right};
+
 use crate::fanout::{Resume, decide_resume};
 use crate::hub::Executed;
-use crate::protocol::client::{Rejected, Subscribe};
+use crate::protocol::client::{Auth, Rejected, Subscribe};
 use crate::protocol::logs::log_filter;
-use crate::protocol::server::{Connected, Empty, Subscribed};
+use crate::protocol::server::{Authenticated, Connected, Empty, Subscribed};
 use crate::protocol::{Command, Request, ServerMessage, StateReason, Topic, Topics, decode};
 
 use super::actor::{Session, encoded};
+use super::admit::{allowed, check, identify};
+use super::handshake::Shown;
+
+/// What a frame needs of those who were let in; beside that, a command needs what its own verb says.
+///
+/// The one table of frames; a new one does not compile without its line.
+fn right(request: &Request) -> Option<Right> {
+    match request {
+        Request::Auth(_) | Request::Ping | Request::Echo(_) => None,
+        Request::GetState | Request::Subscribe(_) | Request::Unsubscribe(_) => Some(Right::Read),
+        Request::Command(command) => Some(domain::Command::right_of(&command.command)),
+    }
+}
 
 impl Session {
     /// Finds out where the connection begins; nothing is received before that is known.
@@ -55,7 +71,22 @@ impl Session {
             Ok(request) => request,
             Err(Rejected { request_id, error }) => return self.refuse_frame(&error, request_id),
         };
+        let Some(principal) = &self.principal else {
+            return match request {
+                Request::Auth(auth) => self.authenticate(&auth, request_id, ctx),
+                Request::Ping => self.send(ServerMessage::Pong(Empty {}), request_id),
+                _ => {
+                    let message =
+                        "say who you are first: {\"type\":\"auth\",\"data\":{\"token\":…}}".to_owned();
+                    self.refuse_frame(&Error::NotAuthenticated { message }, request_id);
+                }
+            };
+        };
+        if let Some(error) = right(&request).and_then(|right| principal.check(right).err()) {
+            return self.send_error(&error, request_id);
+        }
         match request {
+            Request::Auth(auth) => self.renew(&auth, request_id, ctx),
             Request::Ping => self.send(ServerMessage::Pong(Empty {}), request_id),
             Request::GetState => {
                 // This worker may not have been told yet what the client knows to be committed.
@@ -69,7 +100,61 @@ impl Session {
         }
     }
 
+    /// Lets the client in, or not.
+    fn authenticate(&mut self, auth: &Auth, request_id: Option<String>, ctx: &mut Context<Self>) {
+        let principal = match self.shown(auth).and_then(|principal| {
+            check(&principal, &self.accept)?;
+            Ok(principal)
+        }) {
+            Ok(principal) => principal,
+            Err(error) => return self.refuse_frame(&error, request_id),
+        };
+        let lease = self.accept.logs.clone().map(|filter| self.logs.subscribe(filter)).transpose();
+        match lease {
+            Ok(lease) => self.outbox.set_logs(lease),
+            Err(error) => return self.send_error(&error, request_id),
+        }
+        self.outbox.set_topics(allowed(&principal, self.accept.topics));
+        self.outbox.set_actor(&principal.name);
+        self.principal = Some(principal);
+        self.follow_lease(ctx);
+        self.begin_v1(ctx);
+    }
+
+    /// Goes on with another token; whose it is must stay the same.
+    fn renew(&mut self, auth: &Auth, request_id: Option<String>, ctx: &mut Context<Self>) {
+        let renewed = self.shown(auth).and_then(|principal| {
+            if principal.name != self.actor() {
+                let message = format!("this connection is that of {}, open another one", self.actor());
+                return Err(Error::Forbidden { message });
+            }
+            principal.check(Right::Read)?;
+            principal.check_topics(self.outbox.topics())?;
+            Ok(principal)
+        });
+        match renewed {
+            Ok(principal) => {
+                let Principal { name, role, expires_at, .. } = principal.clone();
+                self.principal = Some(principal);
+                self.follow_lease(ctx);
+                self.send(ServerMessage::Authenticated(Authenticated { name, role, expires_at }), request_id);
+            }
+            Err(error) => self.refuse_frame(&error, request_id),
+        }
+    }
+
+    fn shown(&self, auth: &Auth) -> Result<Principal, Error> {
+        let shown = Shown::Bearer(auth.token.clone());
+        let known = identify(&self.access, &shown, self.peer)?;
+        known.ok_or_else(|| Error::NotAuthenticated { message: "this token lets nobody in".to_owned() })
+    }
+
     fn subscribe(&mut self, asked: &Subscribe, request_id: Option<String>) {
+        if let Some(Err(error)) =
+            self.principal.as_ref().map(|principal| principal.check_topics(asked.topics))
+        {
+            return self.send_error(&error, request_id);
+        }
         let topics = self.outbox.topics().union(asked.topics);
         let before = self.outbox.log_filter();
         let (level, source) = (asked.log_level.as_deref(), asked.log_source.as_deref());
@@ -103,7 +188,7 @@ impl Session {
     /// read when this one has its answer.
     fn run(&mut self, command: Command, request_id: Option<String>, ctx: &mut Context<Self>) {
         let log_id = request_id.clone().unwrap_or_else(|| self.next_request_id());
-        let (hub, actor) = (self.hub.clone(), self.accept.actor.clone());
+        let (hub, actor) = (self.hub.clone(), self.actor().to_owned());
         let executed = async move { hub.run_command(&actor, command, log_id, None).await };
         ctx.wait(executed.into_actor(self).map(|result, session, _| {
             session.waited();
