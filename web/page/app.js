@@ -16,18 +16,19 @@ import { Notices } from "./parts/notices.js";
 
 const Activity = lazy(async () => (await import("./activity/activity.js")).Activity, ["style/views.css", "style/dialogs.css"]);
 const Connections = lazy(async () => (await import("./connections/connections.js")).Connections, ["style/views.css"]);
+const Logs = lazy(async () => (await import("./logs/logs.js")).Logs, ["style/views.css", "style/logs.css", "style/dialogs.css"]);
 const Palette = lazy(async () => (await import("./palette/palette.js")).Palette, ["style/dialogs.css"]);
 const Shortcuts = lazy(async () => (await import("./parts/shortcuts.js")).Shortcuts, ["style/dialogs.css"]);
 
 const Timeline = lazy(async () => (await import("./timeline/timeline.js")).Timeline, ["style/timeline.css"]);
 const PastBanner = lazy(async () => (await import("./timeline/past-banner.js")).PastBanner);
 
-const TITLES = { overview: "Overview", activity: "Activity", connections: "Connections" };
+const TITLES = { overview: "Overview", activity: "Activity", logs: "Logs", connections: "Connections" };
 const THEMES = /** @type {const} */ (["system", "light", "dark"]);
 
 /** Loads what may be wanted later, while the hub is there to serve it. */
 export function preloadViews() {
-  for (const part of [Timeline, PastBanner, Palette, Activity, Connections, Shortcuts, GatewayDialog]) part.preload().catch(() => undefined);
+  for (const part of [Timeline, PastBanner, Palette, Activity, Logs, Connections, Shortcuts, GatewayDialog]) part.preload().catch(() => undefined);
 }
 
 /**
@@ -70,6 +71,7 @@ export function App({ app }) {
     "?": () => setDialog("help"),
     "g o": () => navigate("overview"),
     "g a": () => navigate("activity"),
+    "g l": () => navigate("logs"),
     "g c": () => navigate("connections"),
     "[": () => view === "overview" && past.step(-1),
     "]": () => view === "overview" && past.wanted.peek() !== null && past.step(1),
@@ -84,6 +86,7 @@ export function App({ app }) {
   const actions = useMemo(() => [
     { name: "Go to Overview", action: () => navigate("overview") },
     { name: "Go to Activity", action: () => navigate("activity") },
+    { name: "Go to Logs", action: () => navigate("logs") },
     { name: "Go to Connections", action: () => navigate("connections") },
     { name: "Theme: light", action: () => setTheme("light") },
     { name: "Theme: dark", action: () => setTheme("dark") },
@@ -106,6 +109,8 @@ export function App({ app }) {
         ? html`<div class="empty" role="alert"><p class="empty-title">This view could not be drawn</p><button type="button" class="button" onClick=${mend}>Draw it again</button></div>`
         : view === "activity"
           ? log.value && html`<${Activity} live=${live} log=${log.value} params=${params} />`
+          : view === "logs"
+            ? html`<${Logs} app=${app} params=${params} />`
           : view === "connections"
             ? html`<${Connections} app=${app} />`
             : html`<${Overview} app=${app} onCommand=${act} />`}
