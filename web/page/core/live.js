@@ -1,6 +1,7 @@
 import { batch, computed, signal } from "../../vendor/preact.js";
 import { now } from "./clock.js";
 import { nextFrame } from "./frame.js";
+import { receiveWhileSeen } from "./seen.js";
 
 /** So long after its last sign of life a connection that calls itself live is doubted: a heartbeat and a third. */
 const DOUBT_AFTER_MS = 20_000;
@@ -60,14 +61,23 @@ export function createLive(hub) {
   hub.on("status", soon);
   hub.on("health", soon);
   hub.on("gateway_latency", ({ data, timestamp }) => {
-    if (typeof data?.gateway_id !== "string") return;
-    if (keepLatency(rings, data.gateway_id, Date.parse(timestamp), data.latency_ms)) {
-      ringsChanged = true;
-      soon();
+    const at = Date.parse(timestamp);
+    for (const [id, ms] of Object.entries(data?.latency_ms ?? {})) {
+      if (keepLatency(rings, id, at, ms)) ringsChanged = true;
     }
+    if (ringsChanged) soon();
   });
 
-  return { document, seq, epoch, status, health, latencies, asOf, fresh, stale, latency };
+  /** Receives latencies while the page is seen; returns what ends it. */
+  function watchLatencies() {
+    const started = () => {
+      // A line across the time in which nobody looked would tell what nobody knows.
+      for (const [id, ring] of rings) if (ring.ms.at(-1) !== null) keepLatency(rings, id, Date.now(), null);
+    };
+    return receiveWhileSeen(hub, ["latency"], { started });
+  }
+
+  return { watchLatencies, document, seq, epoch, status, health, latencies, asOf, fresh, stale, latency };
 }
 
 /** @typedef {ReturnType<typeof createLive>} Live */
