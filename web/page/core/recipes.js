@@ -17,25 +17,10 @@ export function putItem(list, id, fields) {
   return `curl -X PUT ${ORIGIN}/api/items/${list}/${id} -H 'Content-Type: application/json' -d '${JSON.stringify(fields)}'`;
 }
 
-/**
- * Writes the command that posts a log line.
- *
- * @param {string} level
- * @param {string} source
- */
-export function postLine(level, source) {
-  return `curl -X POST ${ORIGIN}/api/logs -H 'Content-Type: application/json' -d ${quote(JSON.stringify({ level, source: source || "demo", message: "Hello from a service" }))}`;
-}
-
 /** Writes the command that has the hub watch itself. */
 export function watchHub() {
   const fields = { gateway_type: "http", probe: { kind: "http", url: `${ORIGIN}/livez` } };
-  return `curl -X PUT ${ORIGIN}/api/gateways/hub -H 'Content-Type: application/json' -d ${quote(JSON.stringify(fields))}`;
-}
-
-/** A word of a shell's line; what stands in an address must not become a command. @param {string} text */
-function quote(text) {
-  return `'${text.replaceAll("'", "'\\''")}'`;
+  return `curl -X PUT ${ORIGIN}/api/gateways/hub -H 'Content-Type: application/json' -d '${JSON.stringify(fields)}'`;
 }
 
 /** Writes the command that runs one of the hub's commands. @param {string} command */

@@ -1,5 +1,4 @@
 import { html, useEffect, useLayoutEffect, useMemo, useRef, useState } from "../../vendor/preact.js";
-import { postLine } from "../core/recipes.js";
 import { navigate } from "../core/router.js";
 import { plain } from "../core/text.js";
 import { NARROW, useMedia } from "../parts/aside.js";
@@ -10,6 +9,7 @@ import { LogDetail } from "./detail.js";
 import { LogFeed } from "./feed.js";
 import { LogFilters, SOURCE_MAX } from "./filters.js";
 import { LEVELS } from "./lines.js";
+import { postLine } from "./recipe.js";
 import { LogRow } from "./row.js";
 
 /** The height of a row, beside and below each other; the style sheet has the same figures. */

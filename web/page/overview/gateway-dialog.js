@@ -11,7 +11,8 @@ import { Icon } from "../parts/icons.js";
 import { Line, Prose } from "../parts/text.js";
 import { History } from "./gateway-history.js";
 import { Story } from "./gateway-story.js";
-import { awaitsApproval, mayRecoverAgain, ownFields, pauseOf, probeWords, recoveryOf, showMs, stepWords, windowWords } from "./gateway-words.js";
+import { mayRecoverAgain, ownFields, pauseOf, probeWords, recoveryOf, stepWords, windowWords } from "./gateway-words.js";
+import { awaitsApproval, showMs } from "./gateways.js";
 
 const REPORT_MS = 2_000;
 const HISTORY_MS = 15_000;

@@ -1,6 +1,6 @@
 import { html } from "../../vendor/preact.js";
 import { memo } from "../parts/memo.js";
-import { showMs } from "./gateway-words.js";
+import { showMs } from "./gateways.js";
 
 const WINDOWS = [["1h", "1 hour"], ["24h", "24 hours"], ["7d", "7 days"], ["30d", "30 days"]];
 

@@ -32,9 +32,6 @@ export function recoveryOf({ metadata }) {
   return typeof note?.step === "string" ? note : null;
 }
 
-/** Whether somebody has to decide about a recovery. @param {import("../core/types.js").Gateway} gateway */
-export const awaitsApproval = (gateway) => recoveryOf(gateway)?.step === "awaiting_approval";
-
 /** Whether an approval would begin another recovery. @param {import("../core/types.js").Gateway} gateway */
 export const mayRecoverAgain = (gateway) => ENDED.has(recoveryOf(gateway)?.step ?? "") && DOWN.has(gateway.status);
 
@@ -63,9 +60,4 @@ export function probeWords(probe, intervalMs) {
 export function windowWords(windows) {
   if (!Array.isArray(windows)) return "";
   return windows.map(({ days, from, to }) => `${Array.isArray(days) && days.length > 0 ? days.join(", ") : "every day"} ${from} to ${to}`).join("; ");
-}
-
-/** Shows a latency. @param {number} ms */
-export function showMs(ms) {
-  return ms < 10 ? `${ms.toFixed(1)} ms` : `${Math.round(ms).toLocaleString()} ms`;
 }

@@ -8,9 +8,7 @@ import { Empty } from "../parts/empty.js";
 import { memo } from "../parts/memo.js";
 import { useSteps } from "../parts/more.js";
 import { Panel } from "../parts/panel.js";
-import { Sparkline } from "../parts/sparkline.js";
 import { Line } from "../parts/text.js";
-import { awaitsApproval, showMs } from "./gateway-words.js";
 
 /** @typedef {import("../core/types.js").Gateway} Gateway */
 /** @typedef {import("../core/live.js").Latencies} Latencies */
@@ -18,6 +16,7 @@ import { awaitsApproval, showMs } from "./gateway-words.js";
 /** All that is known of one gateway; few readers ask for it. */
 export const GatewayDialog = lazy(async () => (await import("./gateway-dialog.js")).GatewayDialog, ["style/dialogs.css", "style/gateways.css"]);
 
+const Sparkline = lazy(async () => (await import("../parts/sparkline.js")).Sparkline);
 const ORDER = { bad: 0, warn: 1, busy: 2, none: 4, ok: 3 };
 
 /** The services that matter, those in trouble first. */
@@ -68,6 +67,14 @@ function drawTile({ id, gateway, latencies, from, onOpen }) {
     ${gateway.message ? html`<p class="tile-message"><${Line} value=${gateway.message} most=${160} /></p>` : null}
     ${latencies ? html`<${Sparkline} latencies=${latencies} />` : null}
   </li>`;
+}
+
+/** Whether somebody has to decide about a recovery. @param {Gateway} gateway */
+export const awaitsApproval = ({ metadata }) => /** @type {any} */ (metadata)?.recovery?.step === "awaiting_approval";
+
+/** Shows a latency. @param {number} ms */
+export function showMs(ms) {
+  return ms < 10 ? `${ms.toFixed(1)} ms` : `${Math.round(ms).toLocaleString()} ms`;
 }
 
 /** @type {WeakMap<object, string[]>} */

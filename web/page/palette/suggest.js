@@ -1,5 +1,5 @@
-import { VERBS } from "../core/commands.js";
 import { oneLine, titleOf } from "../core/text.js";
+import { VERBS } from "./verbs.js";
 
 const TARGETS_MAX = 8;
 const RECENT_MAX = 5;
