@@ -117,6 +117,5 @@ function Asked({ id, gateway }) {
 /** @param {{ check: LastCheck }} props */
 function Check({ check: { at, ok, latency_ms, message, error_kind } }) {
   const when = readMoment(at);
-  return html`<span class="check-word" data-tone=${ok ? "ok" : "bad"}><${Icon} name=${ok ? "check" : "cross"} />${ok ? "right" : `wrong${error_kind ? ` (${oneLine(error_kind, 40).replaceAll("_", " ")})` : ""}`}</span>
-    after ${showMs(latency_ms)}${when ? html`, <${Ago} at=${when.at} />` : null}${message ? html`: <${Line} value=${message} most=${400} />` : null}`;
+  return html`<span class="check-word" data-tone=${ok ? "ok" : "bad"}><${Icon} name=${ok ? "check" : "cross"} />${ok ? "right" : `wrong${error_kind ? ` (${oneLine(error_kind, 40).replaceAll("_", " ")})` : ""}`}</span>${" "}after ${showMs(latency_ms)}${when ? html`, <${Ago} at=${when.at} />` : null}${message ? html`: <${Line} value=${message} most=${400} />` : null}`;
 }
