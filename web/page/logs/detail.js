@@ -32,7 +32,7 @@ export function LogDetail({ line, onSource, onClose }) {
         </dl>`
       : html`<p class="meta">None.</p>`}
     ${fields.length > FIELDS_MAX ? html`<p class="meta">${fields.length - FIELDS_MAX} more fields.</p>` : null}
-    <p class="detail-links"><${CopyButton} text=${JSON.stringify(line)} label="Copy the line as JSON" short="Copy as JSON" /></p>
+    <p class="detail-links"><${CopyButton} text=${JSON.stringify(line)} label="Copy as JSON" short="Copy as JSON" /></p>
   </${Aside}>`;
 }
 

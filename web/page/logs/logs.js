@@ -80,7 +80,7 @@ export function Logs({ app: { hub, live }, params }) {
   const activeIndex = active === null ? -1 : placeOf(rows, active);
   const receiving = feed.receiving.value && live.fresh.value;
   const error = feed.error.value;
-  return html`<div class="activity logs" data-open=${opened !== null} data-receiving=${receiving}>
+  return html`<div class="activity logs" data-open=${opened !== null} data-receiving=${receiving} data-still=${still !== null}>
     <div class="activity-list panel">
       <div class="activity-bar">
         <${LogFilters} level=${level} source=${source} text=${text} onFilter=${filter} />

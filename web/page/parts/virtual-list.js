@@ -70,7 +70,9 @@ export function VirtualList({ count, more, read, rowRem, label, active, empty, r
     const element = scroller.current;
     if (element) {
       const top = next * rowPx;
-      if (top < element.scrollTop) element.scrollTop = top;
+      // Below the last row there may be room, for what floats above the list.
+      if (next === count - 1) element.scrollTop = element.scrollHeight;
+      else if (top < element.scrollTop) element.scrollTop = top;
       else if (top + rowPx > element.scrollTop + element.clientHeight) element.scrollTop = top + rowPx - element.clientHeight;
     }
     onActive(next);
