@@ -16,6 +16,9 @@ import { LogRow } from "./row.js";
 const ROW_REM = 1.75;
 const TALL_ROW_REM = 3;
 
+/** Sources that the hub keeps for itself. */
+const RESERVED = /^opshub(::|$)/;
+
 /** @typedef {import("./lines.js").Row} Row */
 /** @typedef {{ rows: readonly Row[], found: number, passed: number }} Still */
 
@@ -75,7 +78,7 @@ export function Logs({ app: { hub, live }, params }) {
         <button type="button" class="button" onClick=${() => filter({ text: "" })}>Clear the search</button>
       </${Empty}>`
     : feed.loaded.value
-      ? html`<${Empty} title="No such lines yet" text="What the hub and services write shows here as it is written. Try one:" command=${postLine(level, source)} />`
+      ? html`<${Empty} title="No such lines yet" text="What the hub and services write shows here as it is written." command=${RESERVED.test(source) ? undefined : postLine(level, source)} />`
       : null;
   const activeIndex = active === null ? -1 : placeOf(rows, active);
   const receiving = feed.receiving.value && live.fresh.value;
