@@ -1,4 +1,4 @@
-import { computed, html, useEffect, useErrorBoundary, useMemo, useState } from "../vendor/preact.js";
+import { computed, html, useEffect, useErrorBoundary, useLayoutEffect, useMemo, useRef, useState } from "../vendor/preact.js";
 import { listenForKeys } from "./core/keys.js";
 import { history, remember, setSingleKeys, setTheme, setWall, singleKeys, theme, wall } from "./core/prefs.js";
 import { navigate, route } from "./core/router.js";
@@ -81,7 +81,10 @@ export function App({ app }) {
     t: nextTheme,
     Escape: () => (isWall ? leaveWall() : past.live()),
   };
-  useEffect(() => listenForKeys(bindings, () => singleKeys.peek()));
+  // Listened to once: the first key of a pair is remembered across drawings.
+  const newest = useRef(bindings);
+  newest.current = bindings;
+  useLayoutEffect(() => listenForKeys(() => newest.current, () => singleKeys.peek()), []);
 
   const actions = useMemo(() => [
     { name: "Go to Overview", action: () => navigate("overview") },

@@ -6,7 +6,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 
 import { BOUNDED, command, shown, startDesk, until } from "./helpers/desk.js";
-import { line, post } from "./helpers/logs.js";
+import { counts, post } from "./helpers/logs.js";
 import { scene } from "./helpers/scene.js";
 
 const VIEWS = ["/#/", "/#/activity", "/#/logs", "/#/connections"];
@@ -167,7 +167,7 @@ test("log lines are read by arrows, and Enter shows the whole line", BOUNDED, as
   await page.getByRole("option", { name: "Go to Logs" }).click();
   await tabTo(page, /^Source$/);
   await page.keyboard.type("shop");
-  await line(page, "line 3");
+  await counts(page, 3);
   await tabTo(page, /^Log lines, newest last$/);
   await page.keyboard.press("End");
   await page.keyboard.press("ArrowUp");
