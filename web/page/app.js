@@ -1,4 +1,4 @@
-import { computed, html, useEffect, useErrorBoundary, useMemo, useState } from "../vendor/preact.js";
+import { computed, html, useEffect, useErrorBoundary, useLayoutEffect, useMemo, useRef, useState } from "../vendor/preact.js";
 import { listenForKeys } from "./core/keys.js";
 import { history, remember, setSingleKeys, setTheme, setWall, singleKeys, theme, wall } from "./core/prefs.js";
 import { navigate, route } from "./core/router.js";
@@ -16,18 +16,19 @@ import { Notices } from "./parts/notices.js";
 
 const Activity = lazy(async () => (await import("./activity/activity.js")).Activity, ["style/views.css", "style/dialogs.css"]);
 const Connections = lazy(async () => (await import("./connections/connections.js")).Connections, ["style/views.css"]);
+const Logs = lazy(async () => (await import("./logs/logs.js")).Logs, ["style/views.css", "style/logs.css", "style/dialogs.css"]);
 const Palette = lazy(async () => (await import("./palette/palette.js")).Palette, ["style/dialogs.css"]);
 const Shortcuts = lazy(async () => (await import("./parts/shortcuts.js")).Shortcuts, ["style/dialogs.css"]);
 
 const Timeline = lazy(async () => (await import("./timeline/timeline.js")).Timeline, ["style/timeline.css"]);
 const PastBanner = lazy(async () => (await import("./timeline/past-banner.js")).PastBanner);
 
-const TITLES = { overview: "Overview", activity: "Activity", connections: "Connections" };
+const TITLES = { overview: "Overview", activity: "Activity", logs: "Logs", connections: "Connections" };
 const THEMES = /** @type {const} */ (["system", "light", "dark"]);
 
 /** Loads what may be wanted later, while the hub is there to serve it. */
 export function preloadViews() {
-  for (const part of [Timeline, PastBanner, Palette, Activity, Connections, Shortcuts, GatewayDialog]) part.preload().catch(() => undefined);
+  for (const part of [Timeline, PastBanner, Palette, Activity, Logs, Connections, Shortcuts, GatewayDialog]) part.preload().catch(() => undefined);
 }
 
 /**
@@ -70,6 +71,7 @@ export function App({ app }) {
     "?": () => setDialog("help"),
     "g o": () => navigate("overview"),
     "g a": () => navigate("activity"),
+    "g l": () => navigate("logs"),
     "g c": () => navigate("connections"),
     "[": () => view === "overview" && past.step(-1),
     "]": () => view === "overview" && past.wanted.peek() !== null && past.step(1),
@@ -79,11 +81,15 @@ export function App({ app }) {
     t: nextTheme,
     Escape: () => (isWall ? leaveWall() : past.live()),
   };
-  useEffect(() => listenForKeys(bindings, () => singleKeys.peek()));
+  // Listened to once: the first key of a pair is remembered across drawings.
+  const newest = useRef(bindings);
+  newest.current = bindings;
+  useLayoutEffect(() => listenForKeys(() => newest.current, () => singleKeys.peek()), []);
 
   const actions = useMemo(() => [
     { name: "Go to Overview", action: () => navigate("overview") },
     { name: "Go to Activity", action: () => navigate("activity") },
+    { name: "Go to Logs", action: () => navigate("logs") },
     { name: "Go to Connections", action: () => navigate("connections") },
     { name: "Theme: light", action: () => setTheme("light") },
     { name: "Theme: dark", action: () => setTheme("dark") },
@@ -106,6 +112,8 @@ export function App({ app }) {
         ? html`<div class="empty" role="alert"><p class="empty-title">This view could not be drawn</p><button type="button" class="button" onClick=${mend}>Draw it again</button></div>`
         : view === "activity"
           ? log.value && html`<${Activity} live=${live} log=${log.value} params=${params} />`
+          : view === "logs"
+            ? html`<${Logs} app=${app} params=${params} />`
           : view === "connections"
             ? html`<${Connections} app=${app} />`
             : html`<${Overview} app=${app} onCommand=${act} />`}

@@ -7,18 +7,34 @@ import { test } from "node:test";
 
 import { accessible } from "./helpers/axe.js";
 import { BOUNDED, command, HUB_IS_AWAY, live, notLive, patch, shown, startDesk } from "./helpers/desk.js";
+import { post, receiving } from "./helpers/logs.js";
 import { scene } from "./helpers/scene.js";
 
 const DESK = { viewport: { width: 1440, height: 900 } };
 const PHONE = { viewport: { width: 390, height: 844 }, hasTouch: true, isMobile: true };
 const SIZES = /** @type {const} */ ([["desk", DESK], ["phone", PHONE]]);
+const LEVELS = ["DEBUG", "INFO", "WARN", "ERROR"];
 const THEMES = /** @type {const} */ (["light", "dark"]);
-const VIEWS = ["/#/", "/#/activity", "/#/activity?seq=2", "/#/connections"];
+const VIEWS = ["/#/", "/#/activity", "/#/activity?seq=2", "/#/logs?level=DEBUG", "/#/connections"];
+const LINES = LEVELS.flatMap((level) => [0, 1, 2].map((order) => ({ level, source: "shop.web", message: `order ${order} came`, metadata: order === 0 ? {} : { order } })));
+
+/** A gateway in each condition. */
+const GATEWAYS = `
+gateways:
+  - { id: well, gateway_type: test, probe: { kind: command, command: ["true"] }, interval_ms: 300 }
+  - { id: slow, gateway_type: test, probe: { kind: command, command: ["sleep", "0.05"] }, interval_ms: 300, degraded_over_ms: 10 }
+  - { id: shop, gateway_type: test, probe: { kind: command, command: ["false"] }, interval_ms: 300, unhealthy_after: 1, recovery: { command: ["true"], require_approval: true } }
+  - { id: ill, gateway_type: test, probe: { kind: command, command: ["false"] }, interval_ms: 300, unhealthy_after: 1, recovery: { command: ["true"], backoff_ms: 3600000 } }
+  - { id: nowhere, gateway_type: test, probe: { kind: http, url: "http://nowhere.invalid/" }, interval_ms: 300, unhealthy_after: 1 }
+  - { id: mail, gateway_type: test, probe: { kind: push }, interval_ms: 600000, maintenance: [{ from: "00:00", to: "24:00" }] }
+  - { id: new, gateway_type: test, probe: { kind: push }, interval_ms: 600000 }
+`;
 
 for (const [size, person] of SIZES) {
   for (const colorScheme of THEMES) {
     test(`every view, ${size}, ${colorScheme}`, BOUNDED, async (t) => {
       const { desk, hub, page } = await startDesk(t, { state: scene(), person: { ...person, colorScheme } });
+      await post(hub, LINES);
       for (const text of ["brief P7", "approve P7", "reject P8", "help"]) await command(hub, text);
       let passed = 0;
       for (const view of VIEWS) {
@@ -30,6 +46,35 @@ for (const [size, person] of SIZES) {
         passed += await accessible(page, `${view} ${size} ${colorScheme}`);
       }
       t.diagnostic(`no violation, ${passed} rules passed over ${VIEWS.length} views`);
+    });
+
+    test(`log lines and gateways in every condition, ${size}, ${colorScheme}`, BOUNDED, async (t) => {
+      const { desk, hub, page } = await startDesk(t, { config: GATEWAYS, person: { ...person, colorScheme } });
+      for (const [id, status] of [["slow", "DEGRADED"], ["shop", "UNHEALTHY"], ["mail", "PAUSED"], ["new", "UNKNOWN"], ["well", "HEALTHY"], ["nowhere", "DISCONNECTED"], ["ill", "RECOVERING"]]) {
+        await page.locator(".tile").filter({ has: page.getByRole("button", { name: id, exact: true }) }).locator(`[data-status="${status}"]`).waitFor();
+      }
+      await page.locator(".sparkline path").first().waitFor();
+      await accessible(page, "gateways");
+      for (const id of ["shop", "mail", "ill", "well"]) {
+        await page.getByRole("button", { name: id, exact: true }).click();
+        await page.locator(".gateway-dialog .history").waitFor();
+        await page.locator(".gateway-dialog .story li").first().waitFor();
+        await accessible(page, `the gateway ${id}`);
+        await page.keyboard.press("Escape");
+        await page.getByRole("dialog").waitFor({ state: "detached" });
+      }
+      await post(hub, LINES);
+      await page.goto(`${desk.url}/#/logs?source=shop&level=DEBUG`);
+      await receiving(page);
+      for (const level of LEVELS) {
+        await page.locator(`.log[data-level="${level}"]`).last().click();
+        await page.locator(".detail-body").waitFor();
+        await accessible(page, `a line of ${level}`);
+        await page.getByRole("button", { name: /^Close/ }).click();
+      }
+      await page.goto(`${desk.url}/#/logs?source=nobody`);
+      await page.locator(".snippet").waitFor();
+      await accessible(page, "no lines");
     });
 
     test(`dialogs, the past and notices, ${size}, ${colorScheme}`, BOUNDED, async (t) => {
@@ -91,7 +136,7 @@ test("a wall, light and dark", BOUNDED, async (t) => {
 
 test("each view has one main heading, a title and landmarks", BOUNDED, async (t) => {
   const { desk, page } = await startDesk(t, { state: scene() });
-  for (const [view, title] of [["/#/", "Overview"], ["/#/activity", "Activity"], ["/#/connections", "Connections"]]) {
+  for (const [view, title] of [["/#/", "Overview"], ["/#/activity", "Activity"], ["/#/logs", "Logs"], ["/#/connections", "Connections"]]) {
     await page.goto(desk.url + view);
     await shown(page);
     assert.deepEqual(await page.getByRole("heading", { level: 1 }).allTextContents(), [title]);

@@ -22,7 +22,7 @@ const panel = (page, area) => page.locator(`.panel[data-area="${area}"]`);
 test("each empty part offers a command that fills it, as it stands there", BOUNDED, async (t) => {
   const { page } = await startDesk(t);
   await panel(page, "gw").getByText("No gateways").waitFor();
-  for (const [area, wanted] of [["pri", "Ship the beta"], ["day", "Stand-up"], ["owe", "Draft of the plan"], ["owed", "Keys to the lab"], ["brief", "Stand-up"]]) {
+  for (const [area, wanted] of [["pri", "Ship the beta"], ["day", "Stand-up"], ["owe", "Draft of the plan"], ["owed", "Keys to the lab"], ["gw", "of 1 healthy"], ["brief", "Stand-up"]]) {
     const line = await panel(page, area).locator(".snippet code").textContent();
     assert.ok(line, `${area} has a command`);
     await inShell(line);
@@ -41,6 +41,19 @@ test("a hub in which nothing happened says so, and its command makes something h
   assert.ok(line);
   await inShell(line);
   await page.locator('.event[data-seq="1"]').waitFor();
+});
+
+test("where no line is to be seen, a command writes one that is", BOUNDED, async (t) => {
+  const { desk, page } = await startDesk(t);
+  for (const [params, wanted] of [["level=ERROR", "demo"], ["level=DEBUG&source=it's%20%24HOME", "it's $HOME"]]) {
+    await page.goto(`${desk.url}/#/logs?${params}`);
+    await page.getByText("No such lines yet").waitFor();
+    const line = await page.locator("main .snippet code").textContent();
+    assert.ok(line);
+    await inShell(line);
+    await page.locator(".log-source").getByText(wanted, { exact: true }).waitFor();
+    assert.equal(await page.locator(".empty").count(), 0);
+  }
 });
 
 test("a command is copied by its button", BOUNDED, async (t) => {

@@ -40,8 +40,13 @@ async function withGateways(context) {
       page.send(JSON.stringify(frame));
     });
   });
-  return (/** @type {string} */ gateway_id, /** @type {number | null} */ latency_ms) => {
-    send({ type: "gateway_latency", timestamp: new Date().toISOString(), data: { gateway_id, latency_ms } });
+  const report = { origin: "configured", definition: { probe: { kind: HOSTILE, url: HOSTILE }, interval_ms: 1e9, maintenance: [{ days: [HOSTILE], from: HOSTILE, to: null }] },
+    last_check: { at: "soon", ok: false, latency_ms: 1e300, message: HOSTILE, error_kind: HOSTILE } };
+  // The hub itself does not know them.
+  await context.route(/\/api\/gateways\//, (route) => route.fulfill({ json: route.request().url().endsWith("/history") ? { windows: { "1h": { uptime: null, checks: 1, failures: 0, latency: null } } } : report }));
+  return (/** @type {string} */ id, /** @type {number | null} */ ms) => {
+    const latency_ms = Object.fromEntries([[id, ms]]);
+    send({ type: "gateway_latency", timestamp: new Date().toISOString(), data: { latency_ms } });
   };
 }
 

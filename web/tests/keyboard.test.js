@@ -6,9 +6,10 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 
 import { BOUNDED, command, shown, startDesk, until } from "./helpers/desk.js";
+import { counts, post } from "./helpers/logs.js";
 import { scene } from "./helpers/scene.js";
 
-const VIEWS = ["/#/", "/#/activity", "/#/connections"];
+const VIEWS = ["/#/", "/#/activity", "/#/logs", "/#/connections"];
 /** More stops than any view has. */
 const STOPS_MAX = 300;
 
@@ -115,6 +116,9 @@ test("single keys go where they say, never while somebody types, and can be turn
   await page.keyboard.press("a");
   await page.getByRole("listbox", { name: /Changes/ }).waitFor();
   await page.keyboard.press("g");
+  await page.keyboard.press("l");
+  await page.getByRole("listbox", { name: /Log lines/ }).waitFor();
+  await page.keyboard.press("g");
   await page.keyboard.press("c");
   await page.getByRole("searchbox", { name: "Find a connection" }).focus();
   await page.keyboard.type("g a?w");
@@ -153,4 +157,27 @@ test("the activity is read by arrows, and Enter shows the change", BOUNDED, asyn
   await page.keyboard.press("Escape");
   await detail.waitFor({ state: "detached" });
   await until(page, () => document.activeElement?.getAttribute("data-testid") === "events", null);
+});
+
+test("log lines are read by arrows, and Enter shows the whole line", BOUNDED, async (t) => {
+  const { hub, page } = await startDesk(t);
+  await post(hub, [1, 2, 3].map((number) => ({ source: "shop", message: `line ${number}` })));
+  await page.keyboard.press("Control+k");
+  await page.getByRole("combobox", { name: "Command" }).fill("logs");
+  await page.getByRole("option", { name: "Go to Logs" }).click();
+  await tabTo(page, /^Source$/);
+  await page.keyboard.type("shop");
+  await counts(page, 3);
+  await tabTo(page, /^Log lines, newest last$/);
+  await page.keyboard.press("End");
+  await page.keyboard.press("ArrowUp");
+  const active = await page.getByTestId("lines").getAttribute("aria-activedescendant");
+  assert.match((await page.locator(`#${active}`).textContent()) ?? "", /line 2/);
+  await page.keyboard.press("Enter");
+  const detail = page.getByRole("complementary", { name: /^Log line/ });
+  await detail.getByText("line 2").waitFor();
+  await tabTo(page, /^Close the line$/);
+  await page.keyboard.press("Escape");
+  await detail.waitFor({ state: "detached" });
+  await until(page, () => document.activeElement?.getAttribute("data-testid") === "lines", null);
 });

@@ -9,6 +9,7 @@ import { test } from "node:test";
 import WebSocket from "ws";
 
 import { BOUNDED, live, startDesk, until } from "./helpers/desk.js";
+import { line, post, receiving } from "./helpers/logs.js";
 import { installMeter, readMeter, startMeter } from "./helpers/meter.js";
 import { scene } from "./helpers/scene.js";
 
@@ -82,3 +83,33 @@ for (const view of ["/#/", "/#/activity"]) {
 async function sawAll(page, seq) {
   await until(page, (newest) => document.querySelector(`.event[data-seq="${newest}"], .latest a[href$="seq=${newest}"]`) !== null, seq);
 }
+
+const LINES = 2_000;
+const LINES_STEP_MS = 50;
+
+test(`${LINES} log lines a second, /#/logs`, BOUNDED, async (t) => {
+  const { desk, hub } = await startDesk(t);
+  const context = await desk.person();
+  await installMeter(context);
+  const page = await desk.open(context, "/#/logs?source=load");
+  await receiving(page);
+  await startMeter(page);
+  const began = performance.now();
+  let sent = 0;
+  while (sent < LINES * SECONDS) {
+    const due = Math.min(LINES * SECONDS, Math.ceil(((performance.now() - began) / 1000) * LINES));
+    const count = due - sent;
+    await post(hub, Array.from({ length: count }, (_, index) => ({ source: `load.${index % 7}`, message: `line ${sent + index + 1}`, metadata: { index } })));
+    sent = due;
+    await new Promise((resolve) => setTimeout(resolve, LINES_STEP_MS));
+  }
+  const rate = sent / ((performance.now() - began) / 1000);
+  await line(page, `line ${sent}`);
+  const { elapsedMs, longTaskShare, frames, renders, busiestFrame } = await readMeter(page);
+  t.diagnostic(
+    `${sent} lines at ${rate.toFixed(0)}/s: ${(100 * longTaskShare).toFixed(1)} % of ${elapsedMs.toFixed(0)} ms in long tasks, ` +
+      `${renders} renders in ${frames} frames, at most ${busiestFrame} in one, ${await page.getByTestId("line-count").textContent()} shown`,
+  );
+  assert.ok(longTaskShare < SHARE_MAX, `${longTaskShare} of the time in long tasks`);
+  assert.ok(renders <= 2 * frames, `${renders} renders in ${frames} frames`);
+});

@@ -6,10 +6,11 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 
 import { BOUNDED, command, shown, startDesk } from "./helpers/desk.js";
+import { post } from "./helpers/logs.js";
 import { scene } from "./helpers/scene.js";
 
 const PHONE = { viewport: { width: 390, height: 844 }, hasTouch: true, isMobile: true, deviceScaleFactor: 2 };
-const VIEWS = ["/#/", "/#/activity", "/#/connections"];
+const VIEWS = ["/#/", "/#/activity", "/#/logs", "/#/connections"];
 /** What a finger hits (WCAG 2.2, 2.5.8), in CSS pixels. */
 const TARGET_MIN_PX = 24;
 
@@ -24,11 +25,12 @@ function overflow(page) {
   });
 }
 
-/** Controls that are too small to hit. @param {Page} page */
+/** Controls that are too small to hit, of a dialog where one is open. @param {Page} page */
 function small(page) {
   return page.evaluate((least) => {
     // A link in a line of text may be as low as the line.
-    const controls = [...document.querySelectorAll("button, select, input, .tabs a")].filter((one) => one.checkVisibility() && !one.closest(".sr"));
+    const top = document.querySelector("dialog[open]") ?? document;
+    const controls = [...top.querySelectorAll("button, select, input, .tabs a")].filter((one) => one.checkVisibility() && !one.closest(".sr"));
     const boxes = controls.map((one) => ({ name: one.getAttribute("aria-label") ?? one.textContent, box: one.getBoundingClientRect() }));
     return boxes.filter(({ box }) => box.width < least || box.height < least).map(({ name, box }) => `${name}: ${box.width} x ${box.height}`);
   }, TARGET_MIN_PX);
@@ -78,6 +80,27 @@ test("a phone approves, reads a change and travels in time", BOUNDED, async (t) 
   await page.keyboard.press("Enter");
   await page.getByTestId("command-result").locator('[data-kind="done"]').waitFor();
   assert.deepEqual(await overflow(page), [], "the palette");
+});
+
+test("a phone reads a log line, and what became of a gateway", BOUNDED, async (t) => {
+  const { hub, page } = await startDesk(t, { person: PHONE });
+  const message = `payment of order 4213 declined ${"W".repeat(300)}`;
+  await post(hub, [{ level: "ERROR", source: "shop.orders.of.a.long.name", message, metadata: { [`key${"W".repeat(60)}`]: "W".repeat(400) } }]);
+  await hub.ask("PUT", "/api/gateways/hub", { gateway_type: "http", probe: { kind: "http", url: `${hub.url}/livez` }, interval_ms: 500 });
+  await page.getByRole("button", { name: "hub", exact: true }).tap();
+  const gateway = page.getByRole("dialog", { name: "hub" });
+  await gateway.locator(".history").waitFor();
+  await gateway.locator(".story li").first().waitFor();
+  assert.deepEqual([await overflow(page), await small(page)], [[], []], "a gateway");
+  await gateway.getByRole("button", { name: "Close" }).tap();
+
+  await page.getByRole("link", { name: "Logs", exact: true }).tap();
+  await page.locator('.log[data-level="ERROR"]').tap();
+  const line = page.getByRole("dialog", { name: "Log line" });
+  await line.locator(".log-fields").waitFor();
+  assert.deepEqual([await overflow(page), await small(page)], [[], []], "a line");
+  await line.getByRole("button", { name: "Close" }).tap();
+  await line.waitFor({ state: "detached" });
 });
 
 test("the connection is in sight on a phone, in every view", BOUNDED, async (t) => {

@@ -16,6 +16,8 @@ import { fileURLToPath } from "node:url";
 
 import { TestHub } from "../client/test/helpers/hub.js";
 import { launch } from "./helpers/browser.js";
+import { post } from "./helpers/logs.js";
+import { Service } from "./helpers/service.js";
 import { noonZone } from "./helpers/zone.js";
 
 const DEMO = process.env.DEMO_BIN ?? fileURLToPath(new URL("../../target/debug/examples/demo", import.meta.url));
@@ -31,6 +33,10 @@ const SHOTS = [
   { name: "overview", hash: "#/", screens: { desk: DESK, phone: PHONE, tablet: { viewport: { width: 820, height: 1180 } } } },
   { name: "activity", hash: "#/activity", screens: { desk: DESK, phone: PHONE }, prepare: (page) => page.locator(".event").first().waitFor() },
   { name: "change", hash: "#/activity", screens: { desk: DESK, phone: PHONE }, prepare: openChange },
+  { name: "logs", hash: "#/logs", screens: { desk: DESK, phone: PHONE }, prepare: (page) => page.locator(".log").first().waitFor() },
+  { name: "line", hash: "#/logs", screens: { desk: DESK, phone: PHONE }, prepare: openLine },
+  { name: "no-lines", hash: "#/logs?source=nobody", screens: { desk: DESK, phone: PHONE }, prepare: (page) => page.locator(".snippet").first().waitFor() },
+  { name: "gateway", hash: "#/", screens: { desk: DESK, phone: PHONE }, prepare: openGateway },
   { name: "connections", hash: "#/connections", screens: { desk: DESK, phone: PHONE }, prepare: (page) => page.locator("tbody tr").first().waitFor() },
   { name: "past", hash: "#/?at=40", screens: { desk: DESK, phone: PHONE }, prepare: (page) => page.getByTestId("past").getByText(/State after/).waitFor() },
   { name: "palette", hash: "#/", screens: { desk: DESK, phone: PHONE }, prepare: openPalette },
@@ -42,8 +48,6 @@ if (!folder) {
   console.error("name the folder that the pictures go to: npm run shots -- FOLDER");
   process.exit(2);
 }
-await main(resolve(folder));
-
 /** @param {string} folder */
 async function main(folder) {
   await mkdir(folder, { recursive: true });
@@ -51,8 +55,11 @@ async function main(folder) {
   const endings = [];
   const owner = /** @type {any} */ ({ after: (/** @type {() => unknown} */ ending) => endings.unshift(ending) });
   try {
-    const hub = await TestHub.start(owner);
+    const service = await Service.start(owner);
+    const hub = await TestHub.start(owner, gateways(service.url));
+    await service.stop();
     await liveADay(hub.url);
+    await post(hub, LINES);
     const browser = await launch();
     endings.unshift(() => browser.close());
     for (const colorScheme of /** @type {const} */ (["light", "dark"])) {
@@ -80,6 +87,27 @@ async function main(folder) {
     for (const ending of endings) await ending();
   }
 }
+
+/** Services in every condition; the one that was at `url` is down, and its recovery waits. @param {string} url */
+const gateways = (url) => `
+gateways:
+  - { id: hub, gateway_type: http, probe: { kind: tcp, address: "127.0.0.1:1" }, interval_ms: 60000, unhealthy_after: 3 }
+  - id: shop
+    gateway_type: http
+    probe: { kind: http, url: "${url}" }
+    interval_ms: 500
+    recovery: { command: ["/bin/true"], require_approval: true }
+    metadata: { team: orders }
+  - { id: disk, gateway_type: host, probe: { kind: command, command: ["/bin/sh", "-c", "echo 43 % used"] }, interval_ms: 500 }
+  - { id: slow, gateway_type: host, probe: { kind: command, command: ["/bin/sh", "-c", "sleep 0.05"] }, interval_ms: 500, degraded_over_ms: 20 }
+  - { id: mail, gateway_type: smtp, probe: { kind: push }, interval_ms: 600000, maintenance: [{ from: "00:00", to: "24:00" }] }
+`;
+
+const WORDS = ["GET /orders 200 in 12 ms", "order taken", "mailbox read", "disk is 91 % full", "payment declined, trying again"];
+const LINES = Array.from({ length: 200 }, (_, index) => ({
+  level: ["INFO", "INFO", "DEBUG", "WARN", "ERROR"][(index * 7) % 5], source: ["shop.web", "shop.orders", "collector.mail", "cron"][(index * 3) % 4],
+  message: WORDS[(index * 7) % 5], metadata: index % 3 === 0 ? {} : { order: 4200 + index, customer: `c-${index % 17}` },
+}));
 
 /** Lets the demo live a day. @param {string} url */
 async function liveADay(url) {
@@ -115,7 +143,22 @@ async function openChange(page) {
 }
 
 /** @param {Page} page */
+async function openLine(page) {
+  await page.locator('.log[data-level="ERROR"]').last().click();
+  await page.locator(".log-fields, .detail-body .meta").first().waitFor();
+}
+
+/** @param {Page} page */
+async function openGateway(page) {
+  await page.getByRole("button", { name: "shop", exact: true }).click();
+  await page.locator(".gateway-dialog .history").waitFor();
+  await page.locator(".gateway-dialog .story li").first().waitFor();
+}
+
+/** @param {Page} page */
 async function openPalette(page) {
   await page.keyboard.press("Control+k");
   await page.getByRole("combobox", { name: "Command" }).fill("brief ");
 }
+
+await main(resolve(folder));

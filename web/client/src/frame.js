@@ -32,6 +32,18 @@ export function decodeFrame(text) {
   return /** @type {ServerFrame} */ (/** @type {unknown} */ (frame));
 }
 
+/** What is told and not committed, whatever else stands in its frame. */
+const TOLD = new Set(["state", "system_log", "system_log_batch", "gateway_latency"]);
+
+/**
+ * Whether a frame is a committed change.
+ * @param {ServerFrame} frame
+ * @returns {frame is ServerFrame & { seq: number }}
+ */
+export function isCommitted(frame) {
+  return "seq" in frame && !TOLD.has(frame.type);
+}
+
 /** @type {Record<string, (data: Record<string, unknown>, frame: Record<string, unknown>) => boolean>} */
 const CHECKS = {
   connected: (data) =>
@@ -41,6 +53,7 @@ const CHECKS = {
   error: () => true,
   closing: () => true,
   command_result: () => true,
+  subscribed: (data) => Array.isArray(data.topics),
 };
 
 /**

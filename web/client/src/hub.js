@@ -1,5 +1,5 @@
-/** @import { CommandOptions, ConnectOptions, Hub as HubInterface } from "../types/index.js" */
-/** @import { ServerFrame, StateDocument } from "../types/protocol.js" */
+/** @import { CommandOptions, ConnectOptions, Hub as HubInterface, ReceiveOptions } from "../types/index.js" */
+/** @import { ServerFrame, StateDocument, Topic } from "../types/protocol.js" */
 /** @import { Environment } from "./environment.js" */
 /** @import { Locks } from "./locks.js" */
 /** @import { Copy } from "./mirror.js" */
@@ -13,7 +13,9 @@ import { Mirror } from "./mirror.js";
 import { completeOptions } from "./options.js";
 import { Session } from "./session.js";
 import { openSharedWorker, SharedSource } from "./shared.js";
+import { isCommitted } from "./frame.js";
 import { Store } from "./store.js";
+import { Wishes } from "./wishes.js";
 
 /**
  * What the parts of this package, and its tests, may ask for besides.
@@ -36,6 +38,7 @@ export class Hub {
   #store;
   #tap;
   #emitter = new Emitter();
+  #wishes = new Wishes((wanted) => this.#source.want(wanted));
   /** @type {Source} */
   #source;
   /** @type {Set<(error: HubError) => void>} */
@@ -102,6 +105,14 @@ export class Hub {
   }
 
   /**
+   * @param {readonly Topic[]} topics
+   * @param {ReceiveOptions} [options]
+   */
+  receive(topics, options) {
+    return this.#wishes.add(topics, options);
+  }
+
+  /**
    * @param {string} text
    * @param {CommandOptions} [options]
    */
@@ -152,6 +163,7 @@ export class Hub {
     for (const reject of [...this.#waiting]) reject(closedError());
     this.#store.clear();
     this.#emitter.clear();
+    this.#wishes.clear();
   }
 
   /** @returns {Sink} */
@@ -164,6 +176,7 @@ export class Hub {
         if (status.kind === "refused") this.#commands.rejectAll("refused", status.reason);
       },
       health: (health) => this.#emitter.emit(["health"], health),
+      started: (anew) => this.#wishes.started(anew),
     };
   }
 
@@ -174,8 +187,7 @@ export class Hub {
   #frame(frame, text) {
     this.#tap?.(frame, text);
     const { type } = frame;
-    const isChange = type !== "state" && "seq" in frame;
-    const names = isChange ? [type, "change", "*"] : [type, "*"];
+    const names = isCommitted(frame) ? [type, "change", "*"] : [type, "*"];
     this.#emitter.emit(names.filter((name, place) => place > 0 || !RESERVED.has(name)), frame);
   }
 }

@@ -1,5 +1,6 @@
 /** @import { ServerFrame, StateDocument } from "../types/protocol.js" */
 
+import { isCommitted } from "./frame.js";
 import { applyPatch } from "./json-patch.js";
 import { share } from "./sharing.js";
 
@@ -91,8 +92,9 @@ export class Mirror {
   apply(frame) {
     if (frame.type === "state") return this.#adopt(frame.seq, frame.data.state);
     if (frame.type === "heartbeat") return this.#reach(frame.data.seq);
-    const { seq, patch } = /** @type {{ seq?: number, patch?: object[] }} */ (frame);
-    return seq === undefined ? NEWS : this.#advance(seq, patch);
+    if (!isCommitted(frame)) return NEWS;
+    const { seq, patch } = /** @type {{ seq: number, patch?: object[] }} */ (frame);
+    return this.#advance(seq, patch);
   }
 
   /** All that another mirror needs to go on from here. */

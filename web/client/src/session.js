@@ -4,6 +4,7 @@
 /** @import { Commands, Request } from "./commands.js" */
 /** @import { Environment } from "./environment.js" */
 /** @import { Mirror } from "./mirror.js" */
+/** @import { Wanted } from "./wishes.js" */
 
 import { Backoff } from "./backoff.js";
 import { Connection } from "./connection.js";
@@ -11,6 +12,7 @@ import { errorFields } from "./error.js";
 import { decodeFrame, MalformedFrame } from "./frame.js";
 import { Liveness, PROBE_MS } from "./liveness.js";
 import { canHash, stateHash } from "./state-hash.js";
+import { Subscription } from "./subscription.js";
 import { Vitals } from "./vitals.js";
 
 /** The shortest time between two requests for the whole state, in milliseconds. */
@@ -55,6 +57,7 @@ export class Session {
   #connection;
   #liveness;
   #vitals;
+  #subscription;
   /** @type {() => void} */
   #unwatch = () => {};
   #welcomed = false;
@@ -90,6 +93,7 @@ export class Session {
     this.#commands = commands;
     this.#sink = sink;
     this.#vitals = new Vitals(clock, (health) => sink.health(health));
+    this.#subscription = new Subscription(topics, clock, { send: (message) => this.#send(message), started: sink.started });
     this.#liveness = new Liveness(clock, {
       ping: (id) => this.#ping(id),
       suspect: (reason) => this.#connection.suspect(reason),
@@ -136,6 +140,11 @@ export class Session {
     if (!this.#welcomed) return false;
     const data = { command: text, idempotency_key: idempotencyKey, ...(dryRun && { dry_run: true }) };
     return this.#send({ type: "command", data, request_id: id });
+  }
+
+  /** @param {Wanted} wanted */
+  want(wanted) {
+    this.#subscription.want(wanted);
   }
 
   /** What was sent cannot be taken back; its answer is not waited for. */
@@ -239,6 +248,7 @@ export class Session {
       else this.#expectState();
     }
     this.#commands.connected();
+    this.#subscription.connected();
     this.#sink.frame(frame, text);
     this.#settle();
   }
@@ -269,6 +279,7 @@ export class Session {
    */
   #isOwn(frame) {
     if (frame.type === "pong") return this.#pong(frame);
+    if (this.#subscription.answered(frame)) return true;
     if (frame.type === "command_result") return this.#commands.succeed(frame.request_id, frame.data);
     return frame.type === "error" && this.#commands.fail(frame.request_id, errorFields(frame.data));
   }
@@ -365,6 +376,7 @@ export class Session {
 
   #forgetConnection() {
     this.#liveness.stop();
+    this.#subscription.lost();
     this.#clock.clearTimeout(this.#resyncTimer);
     this.#resyncTimer = null;
     this.#welcomed = this.#caughtUp = this.#wasLive = false;

@@ -4,8 +4,10 @@
 /** @import { Locks } from "./locks.js" */
 /** @import { Copy } from "./mirror.js" */
 /** @import { FromTab, FromWorker, Port, SharedOptions } from "./shared-messages.js" */
+/** @import { Wanted } from "./wishes.js" */
 
 import { HubError } from "./error.js";
+import { isCommitted } from "./frame.js";
 import { holdLock, randomId, watchLock } from "./locks.js";
 
 /** What may be on its way to one tab, in characters; an idle tab takes any one message. */
@@ -18,6 +20,13 @@ const MESSAGE_CHARS = 1024;
 const SWEEP_MS = 30_000;
 /** How long such a tab may be silent: hidden tabs have timers that fire once a minute. */
 const TAB_SILENCE_MS = 180_000;
+
+/** Frames that only those tabs get that want them, and their topics. */
+const WANTED = new Map([
+  ["gateway_latency", "latency"],
+  ["system_log", "logs"],
+  ["system_log_batch", "logs"],
+]);
 
 /**
  * Opens the connection; `tap` gets every frame with its text.
@@ -37,6 +46,8 @@ export class SharedHost {
   /** @type {Set<Tab>} */
   #tabs = new Set();
   #recent = new Recent();
+  /** Topics that every tab gets. @type {readonly string[]} */
+  #common = [];
   /** @type {unknown} */
   #sweepTimer = null;
   /** The lock by which tabs see that this worker lives, once it is held. */
@@ -103,6 +114,7 @@ export class SharedHost {
    * @param {Copy | null} copy
    */
   #start(options, copy) {
+    this.#common = options.topics ?? [];
     const hub = this.#open(options, copy, (frame, text) => this.#frame(frame, text));
     hub.on("status", (status) => this.#tell({ kind: "status", status, size: MESSAGE_CHARS }));
     hub.on("health", (health) => this.#tell({ kind: "health", health, size: MESSAGE_CHARS }));
@@ -124,6 +136,9 @@ export class SharedHost {
         break;
       case "snapshot":
         this.#snapshot(tab, hub, "requested");
+        break;
+      case "want":
+        this.#want(tab, hub, message.wanted);
         break;
       case "command":
         this.#run(tab, hub, message.request);
@@ -149,7 +164,26 @@ export class SharedHost {
    */
   #frame(frame, text) {
     this.#recent.push(frame, text);
-    this.#tell({ kind: "frame", text, size: text.length });
+    const topic = WANTED.get(frame.type);
+    const all = topic === undefined || this.#common.includes(topic);
+    for (const tab of this.#tabs) {
+      if (all || tab.wants(topic)) tab.send({ kind: "frame", text, size: text.length });
+    }
+  }
+
+  /**
+   * Wants of the hub what a tab wants.
+   * @param {Tab} tab
+   * @param {Hub} hub
+   * @param {Wanted} wanted
+   */
+  #want(tab, hub, wanted) {
+    const before = tab.unwant;
+    const { topics, logLevel, logSource } = wanted;
+    const started = () => tab.send({ kind: "started", size: MESSAGE_CHARS });
+    tab.topics = topics;
+    tab.unwant = topics.length > 0 ? hub.receive(topics, { logLevel, logSource, started }) : () => {};
+    before();
   }
 
   /** @param {FromWorker & { size: number }} message */
@@ -182,6 +216,8 @@ export class SharedHost {
   #snapshot(tab, hub, reason) {
     tab.send({ kind: "snapshot", reason, copy: hub.copy(), size: MESSAGE_CHARS });
     if (reason !== "lagging") return;
+    // What it wants was kept from it as well, and is not in the snapshot.
+    if (tab.topics.length > 0) tab.send({ kind: "started", size: MESSAGE_CHARS });
     tab.send({ kind: "health", health: hub.health, size: MESSAGE_CHARS });
     tab.send({ kind: "status", status: hub.status, size: MESSAGE_CHARS });
   }
@@ -229,6 +265,7 @@ export class SharedHost {
   /** @param {Tab} tab */
   #remove(tab) {
     tab.left.abort();
+    tab.unwant();
     tab.port.close();
     if (!this.#tabs.delete(tab) || this.#tabs.size > 0) return;
     this.#clock.clearTimeout(this.#sweepTimer);
@@ -248,6 +285,10 @@ class Tab {
   /** @type {Map<string, AbortController>} */
   commands = new Map();
   left = new AbortController();
+  /** What it wants besides what every tab gets. @type {readonly string[]} */
+  topics = [];
+  /** Ends what the hub sends for it alone. */
+  unwant = () => {};
 
   /**
    * @param {string} id
@@ -260,6 +301,11 @@ class Tab {
     this.port = port;
     this.hasLock = hasLock;
     this.heardAt = heardAt;
+  }
+
+  /** @param {string} topic */
+  wants(topic) {
+    return this.topics.includes(topic);
   }
 
   /** @param {FromWorker & { size: number }} message */
@@ -295,7 +341,7 @@ class Recent {
   push(frame, text) {
     // Whole documents and connections begin a new account.
     if (frame.type === "state" || (frame.type === "connected" && !frame.data.recovered)) this.#clear();
-    else if ("seq" in frame) this.#add(frame.seq, text);
+    else if (isCommitted(frame)) this.#add(frame.seq, text);
   }
 
   /**

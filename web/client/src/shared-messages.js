@@ -7,9 +7,10 @@
 /** @import { CommandResult, StateReason } from "../types/protocol.js" */
 /** @import { Request } from "./commands.js" */
 /** @import { Copy } from "./mirror.js" */
+/** @import { Wanted } from "./wishes.js" */
 
 /** Goes up whenever the messages change, so that tabs of two releases do not share a worker. */
-export const SHARED_VERSION = 1;
+export const SHARED_VERSION = 2;
 
 /** What both ends take for the interval of their pings, in milliseconds. */
 export const SHARED_HEARTBEAT_MS = 6_000;
@@ -28,10 +29,12 @@ export const SHARED_HEARTBEAT_MS = 6_000;
  *   `copy` is what it knows already.
  * - `ack`: `size` of what it was sent is taken.
  * - `snapshot`: it needs a copy anew.
+ * - `want`: what it wants to receive besides, from now on.
  * @typedef {(
  *   | { kind: "join", tab: string, lock: string | null, options: SharedOptions, copy: Copy | null }
  *   | { kind: "ack", size: number }
  *   | { kind: "snapshot" }
+ *   | { kind: "want", wanted: Wanted }
  *   | { kind: "command", request: Request }
  *   | { kind: "forget", id: string }
  *   | { kind: "ping", id: string }
@@ -45,12 +48,14 @@ export const SHARED_HEARTBEAT_MS = 6_000;
  * From the worker. Whatever has a `size` is to be acknowledged with it.
  * - `joined`: the answer to `join`; what the tab has missed, or a snapshot, follows. `lock` is held by the
  *   worker for as long as it lives, where there are locks.
+ * - `started`: what the tab wants comes from now on; of what came before some may have been lost.
  * @typedef {(
  *   | { kind: "joined", lock: string | null }
  *   | { kind: "snapshot", reason: StateReason, copy: Copy, size: number }
  *   | { kind: "frame", text: string, size: number }
  *   | { kind: "status", status: Status, size: number }
  *   | { kind: "health", health: Health, size: number }
+ *   | { kind: "started", size: number }
  *   | { kind: "answer", id: string, result: CommandResult }
  *   | { kind: "failure", id: string, error: HubErrorFields }
  *   | { kind: "pong", id: string }

@@ -5,6 +5,7 @@
 /** @import { SessionOptions } from "./session.js" */
 /** @import { FromTab, FromWorker, Port } from "./shared-messages.js" */
 /** @import { Sink, Source } from "./source.js" */
+/** @import { Wanted } from "./wishes.js" */
 
 import { decodeFrame } from "./frame.js";
 import { Liveness } from "./liveness.js";
@@ -12,6 +13,7 @@ import { holdLock, randomId, watchLock } from "./locks.js";
 import { Session } from "./session.js";
 import { SHARED_HEARTBEAT_MS, SHARED_VERSION } from "./shared-messages.js";
 import { UNKNOWN_HEALTH } from "./vitals.js";
+import { NOTHING } from "./wishes.js";
 
 /** How long a worker may take to answer a tab that joins, in milliseconds. */
 const JOIN_TIMEOUT_MS = 3_000;
@@ -62,6 +64,8 @@ export class SharedSource {
   #status = this.#shared;
   /** @type {Health} */
   #health = Object.freeze({ ...UNKNOWN_HEALTH, shared: true });
+  /** @type {Wanted} */
+  #wanted = NOTHING;
 
   /**
    * @param {SessionOptions} options
@@ -113,6 +117,13 @@ export class SharedSource {
   /** @param {string} id */
   forget(id) {
     if (this.#joined) this.#post({ kind: "forget", id });
+  }
+
+  /** @param {Wanted} wanted */
+  want(wanted) {
+    this.#wanted = wanted;
+    if (this.#own) this.#own.want(wanted);
+    else if (this.#joined) this.#post({ kind: "want", wanted });
   }
 
   reconnect() {
@@ -190,6 +201,7 @@ export class SharedSource {
     this.#unwatch();
     const { mirror, commands, sink } = this.#parts;
     this.#own = new Session(this.#options, { mirror, commands, sink });
+    this.#own.want(this.#wanted);
     this.#own.start();
   }
 
@@ -213,6 +225,9 @@ export class SharedSource {
         this.#health = Object.freeze({ ...message.health, shared: true });
         this.#parts.sink.health(this.#health);
         break;
+      case "started":
+        this.#parts.sink.started(true);
+        break;
       case "answer":
         this.#parts.commands.succeed(message.id, message.result);
         break;
@@ -235,6 +250,7 @@ export class SharedSource {
     this.#liveness.start(SHARED_HEARTBEAT_MS);
     if (lock !== null) watchLock(this.#locks, lock, this.#left.signal, () => this.#join());
     this.#parts.commands.connected();
+    if (this.#wanted.topics.length > 0) this.#post({ kind: "want", wanted: this.#wanted });
   }
 
   /** @param {Status} status */

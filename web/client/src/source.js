@@ -1,6 +1,7 @@
 /** @import { Health, Status } from "../types/index.js" */
 /** @import { ServerFrame } from "../types/protocol.js" */
 /** @import { Request } from "./commands.js" */
+/** @import { Wanted } from "./wishes.js" */
 
 /**
  * Whom a source of frames tells.
@@ -9,6 +10,7 @@
  * @property {() => void} settled the frames that came together are all told
  * @property {(status: Status) => void} status
  * @property {(health: Health) => void} health
+ * @property {(anew: boolean) => void} started what is wanted comes from now on; `anew` after a break
  */
 
 /**
@@ -19,6 +21,7 @@
  * @property {() => void} start
  * @property {(request: Request) => boolean} transmit
  * @property {(id: string) => void} forget
+ * @property {(wanted: Wanted) => void} want
  * @property {() => void} reconnect
  * @property {() => void} wake
  * @property {() => void} close

@@ -1,6 +1,6 @@
 /** The interface of `opshub-client`. The types of the frames are generated: see `protocol.d.ts`. */
 
-import type { CommandResult, CommittedFrame, FieldError, ServerFrame, StateDocument } from "./protocol.js";
+import type { CommandResult, CommittedFrame, FieldError, LogLevel, ServerFrame, StateDocument, Topic } from "./protocol.js";
 
 /** All types of the protocol; its `Health`, what `system_health` carries, is in `opshub-client/protocol`. */
 export type * from "./protocol.js";
@@ -143,13 +143,26 @@ export interface Health {
 
 /** What handlers of {@link Hub.on} get, by type. */
 export type Notices = { [Frame in ServerFrame as Frame["type"]]: Frame } & {
-  /** Every frame but the answers to the client's own pings and commands. */
+  /** Every frame but the answers to the client's own requests. */
   "*": ServerFrame;
   /** Every committed change: in order, each once. */
   change: CommittedFrame;
   status: Status;
   health: Health;
 };
+
+/** Which log lines are wanted, and who wants to know when they come. */
+export interface ReceiveOptions {
+  /** With the topic `logs`: the lowest level; `INFO` by default. */
+  logLevel?: LogLevel;
+  /** With the topic `logs`: what the sources begin with, at most 128 bytes; by default every source. */
+  logSource?: string;
+  /**
+   * Called once the hub sends what is wanted, and again after each break in it, as after a reconnect: of what was
+   * said in between nothing comes by itself.
+   */
+  started?: () => void;
+}
 
 /** How to wait for the answer to a command. */
 export interface CommandOptions {
@@ -184,6 +197,11 @@ export interface Hub {
   /** Calls `handler` for every frame of a type, in order. Returns what ends it. */
   on<K extends keyof Notices>(type: K, handler: (notice: Notices[K]) => void): () => void;
   on(type: string, handler: (notice: any) => void): () => void;
+  /**
+   * Receives topics that are off by default, `logs` and `latency`, until what it returns is called. Each call counts;
+   * what comes satisfies all of them together, those of other tabs too: pick your own lines out of it.
+   */
+  receive(topics: readonly Topic[], options?: ReceiveOptions): () => void;
   /**
    * Runs a command exactly once: after a reconnect it is repeated with the same key.
    * Rejects with a {@link HubError}, or with the signal's reason.

@@ -5,13 +5,11 @@ import { differences, DIFFERENCES_MAX } from "../core/diff.js";
 import { messageOf } from "../core/text.js";
 import { href } from "../core/router.js";
 import { longDay, exact } from "../core/time.js";
-import { Dialog } from "../parts/dialog.js";
+import { Aside } from "../parts/aside.js";
 import { Icon } from "../parts/icons.js";
 import { Line, Prose } from "../parts/text.js";
 import { Diff } from "./diff.js";
 
-/** Where there is no room beside the list the change is shown in a dialog. */
-const NARROW = "(max-width: 899px)";
 /** Holding an arrow key down asks for the change where it rests. */
 const REST_MS = 60;
 
@@ -27,7 +25,6 @@ const REST_MS = 60;
 export function Detail({ seq, live, onClose }) {
   const [loaded, setLoaded] = useState(/** @type {Loaded | null} */ (null));
   const [error, setError] = useState("");
-  const narrow = useMedia(NARROW);
   useEffect(() => {
     const controller = new AbortController();
     const timer = setTimeout(async () => {
@@ -46,17 +43,9 @@ export function Detail({ seq, live, onClose }) {
   }, [seq]);
 
   const here = loaded?.frame.seq === seq ? loaded : null;
-  const body = html`<div class="detail-body" aria-busy=${here === null && !error}>
+  return html`<${Aside} title=${`Change #${seq}`} label=${`Change ${seq}`} close="Close the change" busy=${here === null && !error} onClose=${onClose}>
     ${error ? html`<p class="detail-error" role="alert">This change cannot be shown: ${error}</p>` : here ? html`<${Change} loaded=${here} />` : null}
-  </div>`;
-  if (narrow) return html`<${Dialog} title=${`Change #${seq}`} class="detail-dialog" onClose=${onClose}>${body}</${Dialog}>`;
-  return html`<aside class="detail panel" aria-label=${`Change ${seq}`} onKeyDown=${(/** @type {KeyboardEvent} */ event) => { if (event.key === "Escape") { event.preventDefault(); onClose(); } }}>
-    <header class="panel-head">
-      <h2>Change #${seq}</h2>
-      <button type="button" class="button icon-only ghost" aria-label="Close the change" onClick=${onClose}><${Icon} name="cross" /></button>
-    </header>
-    ${body}
-  </aside>`;
+  </${Aside}>`;
 }
 
 /** @param {{ loaded: Loaded }} props */
@@ -102,16 +91,4 @@ async function load(seq, signal) {
   const patch = frame.patch ?? [];
   const found = patch.length === 0 ? [] : before ? differences(before.state, patch) : null;
   return { frame, found, cut: patch.length > DIFFERENCES_MAX };
-}
-
-/** @param {string} text */
-function useMedia(text) {
-  const [matches, setMatches] = useState(() => matchMedia(text).matches);
-  useEffect(() => {
-    const list = matchMedia(text);
-    const follow = () => setMatches(list.matches);
-    list.addEventListener("change", follow);
-    return () => list.removeEventListener("change", follow);
-  }, [text]);
-  return matches;
 }

@@ -6,17 +6,6 @@ const NOTICE_MS = 6_000;
 /** @typedef {{ id: number, kind: "done" | "nothing" | "error", text: string }} Notice */
 /** @typedef {{ ok: boolean, applied: boolean, message: string, seq: number | null, type?: string }} Outcome */
 
-/** The verbs that the page completes; others may be typed. */
-export const VERBS = [
-  { name: "approve", target: "priority", help: "approves a priority" },
-  { name: "reject", target: "priority", help: "rejects a priority" },
-  { name: "done", target: "priority", help: "marks a priority as done" },
-  { name: "brief", target: "item", help: "writes the brief about an item, or about the day" },
-  { name: "refresh", target: "none", help: "starts a collection" },
-  { name: "status", target: "none", help: "tells how things stand" },
-  { name: "help", target: "verb", help: "tells what commands there are" },
-];
-
 /**
  * Runs commands for the page: each button and the palette come through here.
  *

@@ -34,7 +34,16 @@ function summarize({ type, data }) {
   if (type === "gateway_status_change") {
     return `${data.gateway_id}: ${data.previous_status ?? "new"} → ${data.current_status}`;
   }
+  if (type === "gateway_recovery") return stepWords(data, data.gateway_id);
+  if (type === "gateway_registered") return `${data.gateway_id}: registered`;
+  if (type === "gateway_removed") return `${data.gateway_id}: watched no more`;
   return data.message ?? data.summary ?? data.command ?? typeName(type);
+}
+
+/** Says a step of a gateway's recovery. @param {any} data @param {unknown} id */
+function stepWords({ step, attempt, message }, id) {
+  const words = String(step).replaceAll("_", " ");
+  return `${id}: recovery ${words}${attempt ? `, attempt ${attempt}` : ""}${message ? `: ${message}` : ""}`;
 }
 
 /** Says a frame's type in words. @param {string} type */

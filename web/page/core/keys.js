@@ -5,17 +5,18 @@ const CHORD_MS = 1200;
 /**
  * Listens for shortcuts; single keys never where something is typed or a dialog is open.
  *
- * @param {Bindings} bindings
+ * @param {() => Bindings} newest
  * @param {() => boolean} singleKeys
  * @returns {() => void} what ends it
  */
-export function listenForKeys(bindings, singleKeys) {
+export function listenForKeys(newest, singleKeys) {
   let chord = "";
   let chordAt = 0;
 
   /** @param {KeyboardEvent} event */
   function onKey(event) {
     if (event.defaultPrevented || event.isComposing || event.repeat) return;
+    const bindings = newest();
     const open = document.querySelector("dialog[open]") !== null;
     if ((event.ctrlKey || event.metaKey) && !event.altKey && !event.shiftKey) {
       const bound = bindings[`mod+${event.key.toLowerCase()}`];

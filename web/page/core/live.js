@@ -6,11 +6,6 @@ import { nextFrame } from "./frame.js";
 const DOUBT_AFTER_MS = 20_000;
 /** So long a young page may be connecting before it says that it is not connected. */
 const PATIENCE_MS = 1500;
-/** How many latencies of one gateway are kept. */
-const LATENCIES_MAX = 240;
-/** For how many gateways latencies are kept. */
-const LATENCY_GATEWAYS_MAX = 2000;
-
 /** @typedef {{ at: number[], ms: (number | null)[] }} Latencies */
 
 /**
@@ -38,10 +33,6 @@ export function createLive(hub) {
   const stale = computed(() => !fresh.value && (document.value !== null || now.value - startedAt > PATIENCE_MS));
   const latency = computed(() => health.value.latencyMs);
 
-  /** @type {Map<string, Latencies>} */
-  const rings = new Map();
-  let ringsChanged = false;
-
   function flush() {
     batch(() => {
       document.value = hub.state;
@@ -49,8 +40,6 @@ export function createLive(hub) {
       epoch.value = hub.epoch;
       status.value = hub.status;
       health.value = hub.health;
-      if (ringsChanged) latencies.value = new Map(rings);
-      ringsChanged = false;
     });
   }
   const soon = () => nextFrame(flush);
@@ -59,32 +48,20 @@ export function createLive(hub) {
   hub.on("state", soon);
   hub.on("status", soon);
   hub.on("health", soon);
-  hub.on("gateway_latency", ({ data, timestamp }) => {
-    if (typeof data?.gateway_id !== "string") return;
-    if (keepLatency(rings, data.gateway_id, Date.parse(timestamp), data.latency_ms)) {
-      ringsChanged = true;
-      soon();
-    }
-  });
+  /** Receives latencies while the page is seen; returns what ends it. */
+  function watchLatencies() {
+    let over = false;
+    let end = () => {};
+    import("./latencies.js").then(({ receiveLatencies }) => {
+      if (!over) end = receiveLatencies(hub, latencies);
+    }, reportError);
+    return () => {
+      over = true;
+      end();
+    };
+  }
 
-  return { document, seq, epoch, status, health, latencies, asOf, fresh, stale, latency };
+  return { document, seq, epoch, status, health, latencies, asOf, fresh, stale, latency, watchLatencies };
 }
 
 /** @typedef {ReturnType<typeof createLive>} Live */
-
-/**
- * @param {Map<string, Latencies>} rings
- * @param {string} id
- * @param {number} at
- * @param {unknown} ms
- */
-function keepLatency(rings, id, at, ms) {
-  const ring = rings.get(id) ?? { at: [], ms: [] };
-  if (!rings.has(id) && rings.size >= LATENCY_GATEWAYS_MAX) return false;
-  // A new object for each change, so that a tile sees by identity whether it is its turn.
-  rings.set(id, {
-    at: [...ring.at, at].slice(-LATENCIES_MAX),
-    ms: [...ring.ms, typeof ms === "number" ? ms : null].slice(-LATENCIES_MAX),
-  });
-  return true;
-}

@@ -17,6 +17,12 @@ export function putItem(list, id, fields) {
   return `curl -X PUT ${ORIGIN}/api/items/${list}/${id} -H 'Content-Type: application/json' -d '${JSON.stringify(fields)}'`;
 }
 
+/** Writes the command that has the hub watch itself. */
+export function watchHub() {
+  const fields = { gateway_type: "http", probe: { kind: "http", url: `${ORIGIN}/livez` } };
+  return `curl -X PUT ${ORIGIN}/api/gateways/hub -H 'Content-Type: application/json' -d '${JSON.stringify(fields)}'`;
+}
+
 /** Writes the command that runs one of the hub's commands. @param {string} command */
 export function runCommand(command) {
   const url = ORIGIN === DEFAULT_ORIGIN ? "" : ` --url ${ORIGIN}`;

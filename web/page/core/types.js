@@ -29,6 +29,7 @@
  *   readonly status: any, readonly health: any,
  *   on(type: string, handler: (value: any) => void): () => void,
  *   command(text: string, options?: { signal?: AbortSignal, idempotencyKey?: string }): Promise<any>,
+ *   receive(topics: import("../../client/types/index.js").Topic[], options?: import("../../client/types/index.js").ReceiveOptions): () => void,
  *   reconnect(): void, close(): void,
  * }} Hub
  */

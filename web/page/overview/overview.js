@@ -50,7 +50,8 @@ export function Overview({ app, onCommand }) {
     <${SystemStrip} system=${parts.system.value} from=${from} canAct=${canAct} pending=${pending} onCommand=${onCommand} />
     <${Priorities} items=${parts.priorities.value} minute=${minute} canAct=${canAct} pending=${pending} onCommand=${onCommand} />
     <${DayLine} items=${parts.calendar.value} minute=${minute} today=${startOfDay(minute)} live=${from === null} />
-    <${Gateways} gateways=${parts.gateways.value} latencies=${from === null ? live.latencies.value : null} from=${from} />
+    <${Gateways} gateways=${parts.gateways.value} latencies=${from === null ? live.latencies.value : null} from=${from} hub=${app.hub}
+      canAct=${canAct} pending=${pending} onCommand=${onCommand} onSeen=${live.watchLatencies} />
     <${Commitments} owe=${parts.owe.value} owed=${parts.owed.value} minute=${minute} canAct=${canAct} onCommand=${onCommand} />
     <${BriefPanel} brief=${parts.brief.value} from=${from} canAct=${canAct} onCommand=${onCommand} />
     <${LatestPanel} log=${log.value} shown=${shown?.events ?? null} most=${LATEST} />

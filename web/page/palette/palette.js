@@ -1,9 +1,9 @@
 import { html, useLayoutEffect, useMemo, useRef, useState } from "../../vendor/preact.js";
-import { VERBS } from "../core/commands.js";
 import { cut, oneLine, plain } from "../core/text.js";
 import { Dialog } from "../parts/dialog.js";
 import { Icon } from "../parts/icons.js";
 import { suggest } from "./suggest.js";
+import { VERBS } from "./verbs.js";
 
 const LINE_MAX_CHARS = 1000;
 

@@ -1,5 +1,5 @@
-import { VERBS } from "../core/commands.js";
 import { oneLine, titleOf } from "../core/text.js";
+import { VERBS } from "./verbs.js";
 
 const TARGETS_MAX = 8;
 const RECENT_MAX = 5;
@@ -69,8 +69,18 @@ function targets(verb, rest, state) {
       .map(({ name, help }) => ({ key: `h:${name}`, text: `help ${name}`, hint: help, run: true, insert: `help ${name}` }));
   }
   if (verb.target === "none" || !state) return [];
+  if (verb.target === "gateway") return rank(gateways(state, verb.name), words(rest)).map((item) => toTarget(verb.name, item));
   const items = verb.target === "priority" ? state.priorities.filter((item) => item.status !== RESULTS[verb.name]) : everything(state);
-  return rank(items, rest.toLowerCase().split(/\s+/).filter(Boolean)).map((item) => toTarget(verb.name, item));
+  return rank(items, words(rest)).map((item) => toTarget(verb.name, item));
+}
+
+/** @param {string} text */
+const words = (text) => text.toLowerCase().split(/\s+/).filter(Boolean);
+
+/** Those that a verb does something to. @param {import("../core/types.js").State} state @param {string} verb */
+function gateways({ gateways }, verb) {
+  const some = Object.entries(gateways ?? {}).filter(([, { status }]) => (status === "PAUSED") === (verb === "resume"));
+  return some.map(([id, { gateway_type }]) => ({ id, title: gateway_type }));
 }
 
 /** @type {Record<string, string>} */

@@ -18,5 +18,5 @@ export function toneOf(status) {
 
 /** A status in a word, with its tone. @param {{ status: string, tone?: Tone }} props */
 export function Badge({ status, tone = toneOf(status) }) {
-  return html`<span class="badge" data-tone=${tone}><span class="dot" aria-hidden="true"></span><span>${oneLine(status, 24)}</span></span>`;
+  return html`<span class="badge" data-tone=${tone} data-status=${status}><span class="dot" aria-hidden="true"></span><span>${oneLine(status, 24)}</span></span>`;
 }

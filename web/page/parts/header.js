@@ -10,6 +10,7 @@ import { ThemeSwitch } from "./theme-switch.js";
 const VIEWS = [
   { view: "overview", text: "Overview" },
   { view: "activity", text: "Activity" },
+  { view: "logs", text: "Logs" },
   { view: "connections", text: "Connections" },
 ];
 

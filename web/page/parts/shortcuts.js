@@ -4,7 +4,7 @@ import { Dialog } from "./dialog.js";
 const KEYS = [
   ["Ctrl K or ⌘ K", "run a command", false],
   ["/", "run a command", true],
-  ["g then o, a, c", "go to overview, activity, connections", true],
+  ["g then o, a, l, c", "go to overview, activity, logs, connections", true],
   ["[ and ]", "one change back, one change on", true],
   ["p", "play the past, or pause", true],
   ["l", "back to live", true],
@@ -12,7 +12,7 @@ const KEYS = [
   ["t", "theme", true],
   ["?", "this list", true],
   ["Escape", "close what is open, leave the wall mode, back to live", false],
-  ["↑ ↓ Home End", "move in the activity, Enter shows the change", false],
+  ["↑ ↓ Home End", "move in the activity and the logs, Enter shows the whole", false],
 ];
 
 /**
