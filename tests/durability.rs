@@ -169,15 +169,17 @@ async fn seqs_epoch_and_state_go_on_after_a_crash() {
 }
 
 #[tokio::test]
-async fn a_stopped_hub_has_everything_in_its_one_file() {
+async fn a_stopped_hub_has_everything_in_its_one_file_and_its_key() {
     let mut hub = TestHub::start().await;
     hub.put("/api/items/owe/C1", json!({ "id": "C1" })).await;
     let before = hub.get("/api/state").await.ok();
     hub.stop().await;
-    // What people copy is the database, not the files that SQLite keeps beside it while it is open.
+    // What people copy is the database and its key, not the files that SQLite keeps beside it while it is open.
     let copy = common::hub::folder();
     std::fs::create_dir(copy.path().join("data")).unwrap();
-    std::fs::copy(hub.database(), copy.path().join("data/opshub.db")).unwrap();
+    for name in ["opshub.db", "opshub.db.key"] {
+        std::fs::copy(hub.database().with_file_name(name), copy.path().join("data").join(name)).unwrap();
+    }
     let copied = TestHub::start_in(copy, &[]).await;
     assert_eq!(copied.get("/api/state").await.ok().text, before.text);
 }

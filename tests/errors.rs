@@ -30,7 +30,14 @@ async fn operations(hub: &TestHub) -> Vec<Operation> {
     let document = hub.get("/openapi.json").await.ok();
     let mut found = Vec::new();
     for (template, methods) in document["paths"].as_object().unwrap() {
-        let path = template.replace("{list}", "owe").replace("{id}", "X").replace("{path}", "page/main.js");
+        let places = [
+            ("{list}", "owe"),
+            ("{id}", "X"),
+            ("{path}", "page/main.js"),
+            ("{name}", "bot"),
+            ("{email}", "ana@example.com"),
+        ];
+        let path = places.iter().fold(template.clone(), |path, (place, value)| path.replace(place, value));
         assert!(!path.contains('{'), "a place that this test cannot fill: {template}");
         for (method, spec) in methods.as_object().unwrap() {
             if METHODS.contains(&method.as_str()) {

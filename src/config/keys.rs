@@ -80,7 +80,7 @@ pub const KEYS: &[Key] = &[
     key("session.resume_bytes", Kind::Number(0, GIB)),
     key("session.close_wait_ms", Kind::Number(0, MINUTE_MS)),
     key("auth.mode", Kind::Choice(&["open", "required"])),
-    key("auth.session_idle_ms", Kind::Number(MINUTE_MS, 366 * 24 * HOUR_MS)),
+    key("auth.session_idle_ms", Kind::Number(MINUTE_MS, 365 * 24 * HOUR_MS)),
     key("auth.session_max_ms", Kind::Number(MINUTE_MS, 366 * 24 * HOUR_MS)),
     Key { path: "log.level", kind: Kind::Level, aliases: &["RUST_LOG"] },
     key("log.format", Kind::Choice(&["auto", "text", "json"])),

@@ -82,9 +82,12 @@ fn every_key_can_be_set_by_its_variable() {
             Kind::Text => "localhost".into(),
             Kind::Path | Kind::Database => "elsewhere".into(),
         };
-        // Two keys must stay below others at their highest, so those are raised with them.
-        let partners =
-            env(&[("OPSHUB_SESSION__SILENCE_MS", "86400000"), ("OPSHUB_SERVER__SHUTDOWN_MS", "600000")]);
+        // Some keys must stay below others at their highest, so those are raised with them.
+        let partners = env(&[
+            ("OPSHUB_SESSION__SILENCE_MS", "86400000"),
+            ("OPSHUB_SERVER__SHUTDOWN_MS", "600000"),
+            ("OPSHUB_AUTH__SESSION_MAX_MS", "31622400000"),
+        ]);
         let mut all = vec![(key.variable(), text)];
         all.extend(partners.into_iter().filter(|(name, _)| *name != key.variable()));
         let before = load("", LoadOptions { env: all[1..].to_vec(), ..LoadOptions::default() }).unwrap();
@@ -205,7 +208,7 @@ fn an_unknown_key_is_named_with_what_was_meant() {
         ("servers:\n  a: 1\n", "opshub.yaml line 1: unknown key servers, did you mean server?"),
         (
             "zoo: 1\n",
-            "opshub.yaml line 1: unknown key zoo, there are server, store, limits, session, log, collection, timezone",
+            "opshub.yaml line 1: unknown key zoo, there are server, store, limits, session, auth, log, collection, timezone",
         ),
     ] {
         assert_eq!(yaml(text).unwrap_err(), message);

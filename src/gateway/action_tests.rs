@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, TcpSocket};
 
 use super::action::{Action, ActionRequest};
 use super::definition::RecoverySpec;
@@ -103,7 +103,10 @@ async fn a_webhook_that_refuses_or_never_answers_has_failed_and_is_not_shown() {
     let url = format!("http://{}/secret-path", mute.local_addr().unwrap());
     let late = action(json!({"webhook": url, "timeout_ms": 200})).run(&request()).await;
     assert_eq!(late, Err("it did not end within 200 ms".to_owned()));
-    drop(mute);
+    // Bound, so that nobody else gets the port, and not listening.
+    let deaf = TcpSocket::new_v4().unwrap();
+    deaf.bind("127.0.0.1:0".parse().unwrap()).unwrap();
+    let url = format!("http://{}/secret-path", deaf.local_addr().unwrap());
     let refused = action(json!({"webhook": url})).run(&request()).await;
     assert_eq!(refused, Err("connection refused".to_owned()));
 }

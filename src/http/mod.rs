@@ -34,6 +34,5 @@ pub use listen::serve;
 pub use observe::observe;
 pub use origin::{check_origin, cors};
 pub use page::PackedFiles;
-pub use rights::authorize;
 pub use routes::routes;
 pub use state::{AppState, Worker};

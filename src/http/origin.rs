@@ -62,11 +62,10 @@ pub(super) fn refuse_foreign(request: &HttpRequest) -> Result<(), ApiError> {
 ///
 /// # Errors
 /// `origin_refused`.
-pub(super) fn refuse_unproven(request: &HttpRequest) -> Result<(), Error> {
+pub(super) fn refuse_unproven(request: &HttpRequest, pattern: &str) -> Result<(), Error> {
     refuse_foreign(request).map_err(|ApiError(error)| error)?;
     let says = |name: &str| request.headers().contains_key(name);
-    let reads = [Method::GET, Method::HEAD].contains(request.method())
-        && request.match_pattern().is_none_or(|pattern| pattern != CHANGES_BY_GET);
+    let reads = [Method::GET, Method::HEAD].contains(request.method()) && pattern != CHANGES_BY_GET;
     let proven = reads || says(header::ORIGIN.as_str()) || says("sec-fetch-site");
     if proven { Ok(()) } else { Err(Error::OriginRefused) }
 }

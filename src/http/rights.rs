@@ -1,4 +1,4 @@
-//! What each route needs of whoever asks: the one table, and the middleware that goes by it.
+//! What each route needs of whoever asks: the one table, and the guard that goes by it.
 //!
 //! A route without a line is for admins alone, and a test fails until it has one.
 
@@ -102,21 +102,21 @@ pub(super) fn need(method: &Method, pattern: &str) -> Need {
     line.map_or(May(Right::Administer), |(_, _, need)| *need)
 }
 
-/// Finds out who asks, and turns away who may not.
+/// Finds out who asks at the path `pattern`, and turns away who may not.
+///
+/// It stands around each resource, behind the routing: what a request is judged by is where it got to, however
+/// its path was spelled.
 ///
 /// # Errors
 /// `not_authenticated`, `forbidden`, or `origin_refused` where a browser's cookie may have been used by another
 /// page; the route was not reached.
-pub async fn authorize<B: MessageBody>(
+pub(super) async fn authorize<B: MessageBody>(
+    pattern: &'static str,
     request: ServiceRequest,
     next: Next<B>,
 ) -> Result<ServiceResponse<B>, actix_web::Error> {
-    // Where there is no route there is nothing to guard.
-    if let Some(pattern) = request.match_pattern() {
-        let principal = judge(request.request(), &pattern).map_err(ApiError)?;
-        if let Some(principal) = principal {
-            request.extensions_mut().insert(principal);
-        }
+    if let Some(principal) = judge(request.request(), pattern).map_err(ApiError)? {
+        request.extensions_mut().insert(principal);
     }
     next.call(request).await
 }
@@ -133,7 +133,7 @@ fn judge(request: &HttpRequest, pattern: &str) -> Result<Option<Principal>, Erro
     };
     // Links from elsewhere lead to the page, and must; what it then asks for comes from itself.
     if need != Nothing && matches!((&shown, &known), (Shown::Cookie(_), Some(_))) {
-        refuse_unproven(request)?;
+        refuse_unproven(request, pattern)?;
     }
     let Some(principal) = known else {
         return match need {

@@ -1,14 +1,18 @@
 //! Which route is where.
 
+use actix_service::ServiceFactory;
+use actix_web::body::BoxBody;
+use actix_web::dev::{HttpServiceFactory, ServiceRequest, ServiceResponse};
 use actix_web::guard;
 use actix_web::http::Method;
-use actix_web::middleware::Compress;
+use actix_web::middleware::{Compress, from_fn};
 use actix_web::web::{self, ServiceConfig};
 use actix_web::{Resource, Route};
 
 use crate::domain::Error;
 
 use super::error::ApiError;
+use super::rights::authorize;
 use super::{
     admin, auth, changes, connections, docs, events, gateways, health, logs, page, sinks, stream, system, ws,
 };
@@ -105,17 +109,42 @@ pub fn routes(config: &mut ServiceConfig) {
 
 /// Not for HEAD: asking about it must not start anything.
 #[expect(deprecated, reason = "GET is kept for old callers")]
-fn trigger_collection() -> Resource {
+fn trigger_collection() -> impl HttpServiceFactory {
     at("/api/trigger_collection", "GET, POST")
         .route(web::post().to(system::trigger_collection))
         .route(web::get().to(system::trigger_collection_by_get))
 }
 
-/// A path and the methods that it has.
-fn at(path: &str, allowed: &'static str) -> Resource {
-    web::resource(path).default_service(web::to(move || async move {
+/// A path and the methods that it has; who may use them stands in the table of rights.
+fn at(path: &'static str, allowed: &'static str) -> Resource<impl Guarded> {
+    let refuse = web::to(move || async move {
         Err::<String, _>(ApiError(Error::MethodNotAllowed { allowed: allowed.to_owned() }))
-    }))
+    });
+    let guard = from_fn(move |request, next| authorize(path, request, next));
+    web::resource(path).default_service(refuse).wrap(guard)
+}
+
+/// What a resource with a guard around it is.
+trait Guarded:
+    ServiceFactory<
+        ServiceRequest,
+        Config = (),
+        Response = ServiceResponse<BoxBody>,
+        Error = actix_web::Error,
+        InitError = (),
+    > + 'static
+{
+}
+
+impl<T> Guarded for T where
+    T: ServiceFactory<
+            ServiceRequest,
+            Config = (),
+            Response = ServiceResponse<BoxBody>,
+            Error = actix_web::Error,
+            InitError = (),
+        > + 'static
+{
 }
 
 /// GET, and HEAD with it (RFC 9110 section 9.3.2).

@@ -3,6 +3,22 @@
  * `OPSHUB_WRITE_TYPES=1 cargo test --test typescript` in the repository writes it anew.
  */
 
+/** The data of `auth`. */
+export interface Auth {
+  /** A token as `Authorization: Bearer` would carry it. */
+  token: string;
+}
+
+/** The data of `authenticated`. */
+export interface Authenticated {
+  /** Who the client is. */
+  name: string;
+  /** What it may do. */
+  role: Role;
+  /** When that ends; null for never. */
+  expires_at?: string;
+}
+
 /** What people should read now. */
 export interface Brief {
   /** Its name; the hub's own are named after their change. */
@@ -298,6 +314,9 @@ export type RecoveryStep =
   | "failed"
   | "gave_up"
   | "cancelled";
+
+/** The part that somebody has. */
+export type Role = "viewer" | "operator" | "collector" | "admin";
 
 /** The data of `state`. */
 export interface State {
@@ -611,12 +630,30 @@ export interface ErrorFrame {
   request_id?: string;
 }
 
+/** The answer to auth on a connection that was let in. */
+export interface AuthenticatedFrame {
+  type: "authenticated";
+  /** When the frame was made. */
+  timestamp: string;
+  data: Authenticated;
+  /** The id of the request that this frame answers. */
+  request_id?: string;
+}
+
 /** The hub is about to close this connection. */
 export interface ClosingFrame {
   type: "closing";
   /** When the frame was made. */
   timestamp: string;
   data: Closing;
+}
+
+/** Says who the client is, within 5 seconds where it did not in the handshake; later renews a token. */
+export interface AuthRequest {
+  type: "auth";
+  data: Auth;
+  /** Comes back in the answer. */
+  request_id?: string;
 }
 
 /** Answered by pong. */
@@ -686,6 +723,7 @@ export type ServerFrame =
   | PongFrame
   | EchoFrame
   | ErrorFrame
+  | AuthenticatedFrame
   | ClosingFrame;
 
 /** Every frame that is a committed change. */
@@ -699,6 +737,7 @@ export type CommittedFrame =
 
 /** Every frame that a client may send. */
 export type ClientFrame =
+  | AuthRequest
   | PingRequest
   | GetStateRequest
   | EchoRequest
