@@ -98,7 +98,7 @@ impl Brief {
 }
 
 /// Says whether a priority still needs someone.
-pub(super) fn is_open(priority: &Item) -> bool {
+pub fn is_open(priority: &Item) -> bool {
     matches!(priority.str("status"), Some("proposed" | "approved"))
 }
 

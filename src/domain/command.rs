@@ -3,6 +3,7 @@
 use super::error::Error;
 use super::ids::ItemId;
 use super::json;
+use super::role::Right;
 
 /// The most bytes of a command's text.
 pub const COMMAND_MAX_BYTES: usize = 1024;
@@ -66,6 +67,8 @@ pub struct CommandSpec {
     pub help: &'static str,
     /// Whether its execution is recorded as an event.
     pub recorded: bool,
+    /// What who says it needs, at every door.
+    pub right: Right,
     build: Build,
 }
 
@@ -84,6 +87,7 @@ const REGISTRY: [CommandSpec; 9] = [
         args: Args::Target,
         help: "sets the status of the priority with this id to approved, or lets the recovery of that gateway run",
         recorded: true,
+        right: Right::Command,
         build: Build::Target(Command::Approve),
     },
     CommandSpec {
@@ -91,6 +95,7 @@ const REGISTRY: [CommandSpec; 9] = [
         args: Args::Target,
         help: "sets the status of the priority with this id to rejected, or refuses the recovery of that gateway",
         recorded: true,
+        right: Right::Command,
         build: Build::Target(Command::Reject),
     },
     CommandSpec {
@@ -98,6 +103,7 @@ const REGISTRY: [CommandSpec; 9] = [
         args: Args::Target,
         help: "sets the status of the priority with this id to done",
         recorded: true,
+        right: Right::Command,
         build: Build::Target(Command::Done),
     },
     CommandSpec {
@@ -105,6 +111,7 @@ const REGISTRY: [CommandSpec; 9] = [
         args: Args::OptionalTarget,
         help: "sets the active brief: of the item with this id and what refers to it, or of the day",
         recorded: true,
+        right: Right::Command,
         build: Build::OptionalTarget(Command::Brief),
     },
     CommandSpec {
@@ -112,6 +119,7 @@ const REGISTRY: [CommandSpec; 9] = [
         args: Args::Target,
         help: "stops judging the gateway with this id until it is resumed",
         recorded: true,
+        right: Right::Command,
         build: Build::Target(Command::Pause),
     },
     CommandSpec {
@@ -119,6 +127,7 @@ const REGISTRY: [CommandSpec; 9] = [
         args: Args::Target,
         help: "judges the gateway with this id again",
         recorded: true,
+        right: Right::Command,
         build: Build::Target(Command::Resume),
     },
     CommandSpec {
@@ -126,6 +135,7 @@ const REGISTRY: [CommandSpec; 9] = [
         args: Args::None,
         help: "starts a collection, unless one is running",
         recorded: true,
+        right: Right::Command,
         build: Build::Plain(|| Command::Refresh),
     },
     CommandSpec {
@@ -133,6 +143,7 @@ const REGISTRY: [CommandSpec; 9] = [
         args: Args::None,
         help: "tells how things stand",
         recorded: false,
+        right: Right::Read,
         build: Build::Plain(|| Command::Status),
     },
     CommandSpec {
@@ -140,6 +151,7 @@ const REGISTRY: [CommandSpec; 9] = [
         args: Args::OptionalCommand,
         help: "tells what commands there are, or what one does",
         recorded: false,
+        right: Right::Read,
         build: Build::OptionalCommand(Command::Help),
     },
 ];
@@ -246,8 +258,13 @@ impl Command {
         CommandSpec::find(self.action()).is_some_and(|spec| spec.recorded)
     }
 
+    /// Returns what who says it needs, at every door.
+    pub fn right(&self) -> Right {
+        CommandSpec::find(self.action()).map_or(Right::Command, |spec| spec.right)
+    }
+
     /// Answers `help [COMMAND]` from the registry.
-    pub(super) fn help(name: Option<&str>) -> String {
+    pub fn help(name: Option<&str>) -> String {
         let line = |spec: &CommandSpec| format!("{}: {}", spec.usage(), spec.help);
         match name.and_then(CommandSpec::find) {
             Some(spec) => line(spec),
@@ -312,6 +329,16 @@ mod tests {
         assert_eq!(refused("approve"), ("missing_target", missing));
         assert_eq!(refused("").0, "unknown_command");
         assert_eq!(refused("help launch").0, "unknown_command");
+    }
+
+    #[test]
+    fn only_what_changes_nothing_may_be_said_by_everybody() {
+        for spec in Command::registry() {
+            let needed = if ["status", "help"].contains(&spec.name) { Right::Read } else { Right::Command };
+            assert_eq!(spec.right, needed, "{}", spec.name);
+        }
+        assert_eq!(Command::parse("approve P7").unwrap().right(), Right::Command);
+        assert_eq!(Command::parse("help").unwrap().right(), Right::Read);
     }
 
     #[test]

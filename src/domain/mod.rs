@@ -35,7 +35,7 @@ mod watch;
 mod tests;
 
 pub use apply::apply;
-pub use brief::Brief;
+pub use brief::{Brief, is_open};
 pub use change::{Change, Collection, Context, State};
 pub use command::{Args, COMMAND_MAX_BYTES, Command, CommandSpec};
 pub use decide::{decide, dry_run};
