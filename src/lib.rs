@@ -17,5 +17,6 @@ pub mod notify;
 pub mod protocol;
 pub mod server;
 pub mod session;
+pub mod slack;
 pub mod store;
 pub mod telemetry;

@@ -22,6 +22,7 @@ use crate::logs::{Logs, Pump, Records};
 use crate::monitor::{Monitor, MonitorHandle, MonitorParts};
 use crate::notify::{Notifier, NotifierHandle, NotifierParts};
 use crate::session::origin::Origins;
+use crate::slack::Slack;
 use crate::store::{self, Db, Readers, StoreError};
 use crate::telemetry::metrics::Metrics;
 
@@ -149,6 +150,7 @@ async fn serve(config: Config, records: Records) -> Result<(), StartError> {
         definitions: config.notify.clone(),
         cursors: readers.sink_cursors().await?,
         newest: started_at,
+        buttons: config.slack.is_on(),
     };
     let watchers = Arbiter::new();
     let monitor =
@@ -165,6 +167,7 @@ async fn serve(config: Config, records: Records) -> Result<(), StartError> {
         probe: DatabaseProbe::new(db.clone()),
         monitor: monitor.clone(),
         notifier: notifier.clone(),
+        slack: Slack::start(&config.slack, &metrics).map(Arc::new),
         gateway_webhooks: config.gateway_webhooks.clone(),
         connections: connections.clone(),
         fanouts: fanouts.clone(),

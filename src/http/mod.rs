@@ -19,6 +19,7 @@ mod page;
 mod request;
 mod routes;
 mod sinks;
+mod slack;
 mod state;
 mod stream;
 mod system;

@@ -2,7 +2,9 @@
 
 use utoipa::OpenApi;
 
-use super::{changes, connections, docs, events, gateways, health, logs, page, sinks, stream, system, ws};
+use super::{
+    changes, connections, docs, events, gateways, health, logs, page, sinks, slack, stream, system, ws,
+};
 
 /// Every route of the hub.
 #[derive(OpenApi)]
@@ -63,7 +65,19 @@ use super::{changes, connections, docs, events, gateways, health, logs, page, si
 )]
 struct ApiDoc;
 
-/// The document.
-pub fn document() -> utoipa::openapi::OpenApi {
-    ApiDoc::openapi()
+/// The routes that are there where Slack has a door.
+#[derive(OpenApi)]
+#[openapi(
+    paths(slack::post_command, slack::post_interaction),
+    tags((name = "slack", description = "what people say and press in Slack; signed by Slack"))
+)]
+struct SlackDoc;
+
+/// The document of a hub, with or without a door for Slack.
+pub fn document(with_slack: bool) -> utoipa::openapi::OpenApi {
+    let mut document = ApiDoc::openapi();
+    if with_slack {
+        document.merge(SlackDoc::openapi());
+    }
+    document
 }

@@ -9,7 +9,10 @@ use actix_web::{Resource, Route};
 use crate::domain::Error;
 
 use super::error::ApiError;
-use super::{changes, connections, docs, events, gateways, health, logs, page, sinks, stream, system, ws};
+use super::state::AppState;
+use super::{
+    changes, connections, docs, events, gateways, health, logs, page, sinks, slack, stream, system, ws,
+};
 
 /// Puts every route on its path. Large answers are compressed, streams never.
 pub fn routes(config: &mut ServiceConfig) {
@@ -69,6 +72,8 @@ pub fn routes(config: &mut ServiceConfig) {
                 .route(web::post().to(logs::post_logs))
                 .wrap(Compress::default()),
         )
+        .service(of_slack("/integrations/slack/commands").route(web::post().to(slack::post_command)))
+        .service(of_slack("/integrations/slack/interactions").route(web::post().to(slack::post_interaction)))
         .service(at("/ws", "GET").route(web::get().to(ws::get_ws)))
         .default_service(web::to(not_found));
 }
@@ -79,6 +84,16 @@ fn trigger_collection() -> Resource {
     at("/api/trigger_collection", "GET, POST")
         .route(web::post().to(system::trigger_collection))
         .route(web::get().to(system::trigger_collection_by_get))
+}
+
+/// A path that is there where Slack has a door.
+fn of_slack(path: &str) -> Resource {
+    web::resource(path).default_service(web::to(|state: web::Data<AppState>| async move {
+        let is_there = state.slack.is_some();
+        let error =
+            if is_there { Error::MethodNotAllowed { allowed: "POST".to_owned() } } else { Error::NotFound };
+        Err::<String, _>(ApiError(error))
+    }))
 }
 
 /// A path and the methods that it has.
