@@ -1,7 +1,7 @@
 //! opshub: one live picture of a team's operations, durable and pushed to everyone at once.
 //!
 //! Folders are the parts of the design, and imports run one way: [`domain`] (pure) ← [`protocol`]
-//! (the wire) ← [`logs`] (log lines), [`store`] (the log of changes) ← [`hub`], [`fanout`] ← [`session`] ← [`http`] ← [`server`] ←
+//! (the wire) ← [`logs`] (log lines), [`store`] (the log of changes) ← [`hub`], [`fanout`] ← [`session`], [`slack`] ← [`http`] ← [`server`] ←
 //! [`cli`]. [`config`] and [`telemetry`] serve them all. `ARCHITECTURE.md` tells the whole story.
 
 pub mod cli;

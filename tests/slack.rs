@@ -5,124 +5,15 @@
 mod common;
 
 use common::hub::folder;
-use common::receiver::{Delivery, Receiver, Reply};
-use common::{Answer, TestHub, Value, eventually, json, within};
+use common::slack::*;
+use common::{Answer, TestHub, json};
 use futures_util::future::join_all;
 use opshub::domain::Timestamp;
-use opshub::slack::signature::{Signed, SigningSecret, Unsigned, sign};
-use reqwest::RequestBuilder;
-use url::form_urlencoded::Serializer;
+use opshub::slack::signature::{Signed, Unsigned, sign};
 
-const COMMANDS: &str = "/integrations/slack/commands";
-const INTERACTIONS: &str = "/integrations/slack/interactions";
-
-/// The example of Slack's documentation, "Verifying requests from Slack".
-const SECRET: &str = "8f742231b10e8888abcd99yyyzzz85a5";
 const DOCUMENTED_AT: &str = "1531420618";
 const DOCUMENTED: &str = "token=xyzz0WbapA4vBCDEFasx0q6G&team_id=T1DC2JH3J&team_domain=testteamnow&channel_id=G8PSS9T3V&channel_name=foobar&user_id=U2CERLKJA&user_name=roadrunner&command=%2Fwebhook-collect&text=&response_url=https%3A%2F%2Fhooks.slack.com%2Fcommands%2FT1DC2JH3J%2F397700885554%2F96rGlfmibIGlgcZRskXaIFfN&trigger_id=398738663015.47445629121.803a0bc887a14d10d2c447fce8b6703c";
 const DOCUMENTED_SIGNATURE: &str = "v0=a2114d57b48eac39b9ad189dd8316235a7b4a8d21a10bd27519666489c69b503";
-
-/// An operator, somebody with a name, a viewer; and somebody nobody named.
-const USERS: &str = "{ U1: operator, U2: { role: admin, name: ana }, U3: viewer }";
-const STRANGER: &str = "U9";
-
-fn secret() -> SigningSecret {
-    SigningSecret::new(SECRET).unwrap()
-}
-
-fn now() -> i64 {
-    chrono::Utc::now().timestamp()
-}
-
-/// A hub with a door for Slack, whose later answers go to `receiver`; `rest` is more of its file.
-async fn configured(receiver: &Receiver, rest: &str) -> TestHub {
-    let folder = folder();
-    let origin = receiver.url().replace("/hook", "");
-    let yaml = format!(
-        "slack:\n  signing_secret: {{ env: THE_SECRET }}\n  response_hosts: [\"{origin}\"]\n  users: {USERS}\n{rest}"
-    );
-    std::fs::write(folder.path().join("opshub.yaml"), yaml).unwrap();
-    TestHub::start_in(folder, &[("THE_SECRET", SECRET), ("RUST_LOG", "debug")]).await
-}
-
-async fn taking() -> Receiver {
-    Receiver::start(|_| Reply::Status(200)).await
-}
-
-fn form(fields: &[(&str, &str)]) -> String {
-    Serializer::new(String::new()).extend_pairs(fields).finish()
-}
-
-/// What Slack posts when `user` types `text`.
-fn typed(user: &str, text: &str, trigger: &str, response_url: &str) -> String {
-    form(&[
-        ("token", "x"),
-        ("team_id", "T1"),
-        ("user_id", user),
-        ("user_name", "roadrunner"),
-        ("command", "/opshub"),
-        ("text", text),
-        ("response_url", response_url),
-        ("trigger_id", trigger),
-    ])
-}
-
-/// What Slack posts when `user` presses a button under two other blocks.
-fn pressed(user: &str, verb: &str, target: &str, trigger: &str, response_url: &str) -> String {
-    let payload = json!({
-        "type": "block_actions", "team": { "id": "T1" }, "user": { "id": user, "team_id": "T1" },
-        "trigger_id": trigger, "response_url": response_url,
-        "container": { "type": "message", "is_ephemeral": false },
-        "message": { "text": "P7 was proposed", "blocks": [
-            { "type": "section", "block_id": "s", "text": { "type": "mrkdwn", "text": "P7" } },
-            { "type": "actions", "block_id": "a", "elements": [] },
-        ] },
-        "actions": [{ "type": "button", "action_id": format!("opshub:{verb}"), "block_id": "a", "value": target }],
-    });
-    form(&[("payload", &payload.to_string())])
-}
-
-/// A request signed at `at` seconds, as Slack signs it.
-fn signed_at(hub: &TestHub, path: &str, body: &str, at: i64) -> RequestBuilder {
-    let at = at.to_string();
-    let signature = sign(&secret(), &at, body.as_bytes());
-    with_headers(hub, path, body, &[("x-slack-request-timestamp", &at), ("x-slack-signature", &signature)])
-}
-
-fn with_headers(hub: &TestHub, path: &str, body: &str, headers: &[(&str, &str)]) -> RequestBuilder {
-    let request = hub.request("POST", path).header("content-type", "application/x-www-form-urlencoded");
-    let request = headers.iter().fold(request, |request, (name, value)| request.header(*name, *value));
-    request.body(body.to_owned())
-}
-
-async fn post(hub: &TestHub, path: &str, body: &str) -> Answer {
-    hub.send(signed_at(hub, path, body, now())).await
-}
-
-/// Has `user` type `text`; gives the message they are shown.
-async fn say(hub: &TestHub, user: &str, text: &str, trigger: &str) -> Answer {
-    post(hub, COMMANDS, &typed(user, text, trigger, "")).await.ok()
-}
-
-async fn proposed(hub: &TestHub, id: &str) {
-    hub.put(&format!("/api/items/priorities/{id}"), json!({ "id": id, "title": "T" })).await.ok();
-}
-
-/// The actors of the committed commands, oldest first.
-async fn commands(hub: &TestHub) -> Vec<String> {
-    let events = hub.get("/api/events?type=command_executed").await.ok()["events"].clone();
-    events.as_array().unwrap().iter().map(|event| event["actor"].as_str().unwrap().to_owned()).collect()
-}
-
-async fn metric(hub: &TestHub, line: &str) -> f64 {
-    let text = hub.get("/metrics").await.text;
-    let value = text.lines().find_map(|found| found.strip_prefix(line)).unwrap_or_else(|| panic!("{line}"));
-    value.trim().parse().unwrap()
-}
-
-async fn refusals(hub: &TestHub, reason: &str) -> f64 {
-    metric(hub, &format!("opshub_slack_refusals_total{{reason=\"{reason}\"}}")).await
-}
 
 #[tokio::test]
 async fn the_documented_request_is_believed_at_its_time_and_refused_years_later() {
@@ -345,52 +236,6 @@ async fn who_is_not_known_or_may_not_is_told_how_to_be_let_in() {
 }
 
 #[tokio::test]
-async fn a_press_decides_and_dashboards_see_who_did() {
-    let receiver = taking().await;
-    let hub = configured(&receiver, "").await;
-    proposed(&hub, "P7").await;
-    let mut watcher = hub.watch(&["state"]).await;
-    let answer = post(&hub, INTERACTIONS, &pressed("U2", "approve", "P7", "1.1", &receiver.url())).await.ok();
-    assert_eq!(answer.text, "");
-    let change = watcher.change().await;
-    assert_eq!((&change["type"], &change["actor"]), (&json!("command_executed"), &json!("ana")));
-    assert_eq!(hub.state().await["priorities"][0]["status"], "approved");
-    let came = receiver.until("the answer", |came| came.len() == 1).await;
-    let body = came[0].json();
-    assert_eq!((&body["replace_original"], &body["text"]), (&json!(true), &json!("P7 was proposed")));
-    let kinds: Vec<_> =
-        body["blocks"].as_array().unwrap().iter().map(|block| block["type"].clone()).collect();
-    assert_eq!(kinds, ["section", "context"], "the outcome stands where the buttons were");
-    assert_eq!(body["blocks"][1]["elements"][0]["text"], "ana: P7 is approved now");
-    // Who comes late is told so.
-    post(&hub, INTERACTIONS, &pressed("U1", "approve", "P7", "1.2", &receiver.url())).await.ok();
-    let came = receiver.until("the second answer", |came| came.len() == 2).await;
-    assert!(came[1].body.contains("<@U1>: P7 is approved already"), "{}", came[1].body);
-    assert_eq!(commands(&hub).await, ["ana", "slack:U1"]);
-}
-
-#[tokio::test]
-async fn answers_go_nowhere_but_where_they_may() {
-    let (allowed, foreign) = (taking().await, taking().await);
-    let hub = configured(&allowed, "").await;
-    proposed(&hub, "P7").await;
-    for url in
-        [&*foreign.url(), "https://hooks.slack.com/commands/1", "http://127.0.0.1@evil.example/", "ftp://x"]
-    {
-        for (path, body) in [
-            (COMMANDS, typed("U1", "approve P7", "1.1", url)),
-            (INTERACTIONS, pressed("U1", "approve", "P7", "1.1", url)),
-        ] {
-            let answer = post(&hub, path, &body).await;
-            let error = answer.refused(400, "invalid_value");
-            assert!(error["message"].as_str().unwrap().starts_with("response_url must"), "{error}");
-        }
-    }
-    assert_eq!(commands(&hub).await, Vec::<String>::new());
-    assert!(foreign.came().is_empty());
-}
-
-#[tokio::test]
 async fn garbage_is_a_clear_refusal_and_never_a_fault() {
     let hub = configured(&taking().await, "").await;
     let over = format!("text={}", "x".repeat(64 * 1024));
@@ -436,78 +281,6 @@ async fn garbage_is_a_clear_refusal_and_never_a_fault() {
         .error(400);
     assert_eq!(hub.seq().await, 0);
     assert_eq!(hub.get("/health").await.status, 200);
-}
-
-#[tokio::test]
-async fn what_takes_longer_than_slack_waits_is_told_later() {
-    let receiver = taking().await;
-    let hub = configured(&receiver, "").await;
-    proposed(&hub, "P7").await;
-    let lock = common::db::Lock::hold(&hub.database());
-    let begun = std::time::Instant::now();
-    let body = typed("U1", "approve P7", "1.1", &receiver.url());
-    let press = pressed("U2", "done", "P7", "1.2", &receiver.url());
-    let (answer, press) = tokio::join!(post(&hub, COMMANDS, &body), post(&hub, INTERACTIONS, &press));
-    assert!(begun.elapsed().as_millis() < 3_000, "{:?}", begun.elapsed());
-    assert!(answer.ok()["text"].as_str().unwrap().starts_with("It is under way"));
-    assert_eq!((press.status, receiver.came().len()), (200, 0));
-    lock.release();
-    let came = receiver.until("both outcomes", |came| came.len() == 2).await;
-    let told = |text: &str| came.iter().any(|one| one.body.contains(text));
-    assert!(told("P7 is approved now") && told("P7 is done now"), "{came:?}");
-    assert_eq!(commands(&hub).await.len(), 2);
-}
-
-#[tokio::test]
-async fn a_slack_that_takes_no_answers_holds_nothing_up() {
-    let receiver = Receiver::start(|_| Reply::Silence).await;
-    let hub = configured(&receiver, "").await;
-    let bodies: Vec<String> =
-        (0..40).map(|n| pressed("U1", "approve", "P7", &format!("1.{n}"), &receiver.url())).collect();
-    let answers =
-        within("the answers", join_all(bodies.iter().map(|body| post(&hub, INTERACTIONS, body)))).await;
-    assert!(answers.iter().all(|answer| answer.status == 200));
-    assert_eq!(commands(&hub).await.len(), 40, "every press counts, told or not");
-    assert_eq!(metric(&hub, "opshub_slack_replies_total{outcome=\"dropped\"}").await, 8.0);
-    eventually("the others to be given up", || async {
-        let failed = metric(&hub, "opshub_slack_replies_total{outcome=\"failed\"}").await;
-        (failed == 32.0).then_some(())
-    })
-    .await;
-    receiver.replies(|_| Reply::Status(500));
-    post(&hub, INTERACTIONS, &pressed("U1", "approve", "P7", "2.1", &receiver.url())).await.ok();
-    receiver
-        .until("a place that was given back", |came| came.iter().any(|one| one.answered == Some(500)))
-        .await;
-    assert!(!hub.said().contains(&receiver.url()), "who knows a response_url can write to the channel");
-}
-
-#[tokio::test]
-async fn sinks_have_buttons_where_slack_has_a_door() {
-    let receiver = taking().await;
-    let sink = format!(
-        "notify:\n  - {{ id: chat, url: \"{}\", format: slack, events: [state_change] }}\n",
-        receiver.url()
-    );
-    let hub = configured(&receiver, &sink).await;
-    proposed(&hub, "P7").await;
-    let came = receiver.until("the event", |came| came.len() == 1).await;
-    let body = came[0].json();
-    let buttons: Vec<&Value> = body["blocks"][2]["elements"].as_array().unwrap().iter().collect();
-    assert_eq!(buttons.iter().map(|button| &button["value"]).collect::<Vec<_>>(), ["P7", "P7"]);
-    // What stands on the button is what its press says.
-    let action = buttons[1]["action_id"].as_str().unwrap().strip_prefix("opshub:").unwrap();
-    post(&hub, INTERACTIONS, &pressed("U1", action, "P7", "1.1", &receiver.url())).await.ok();
-    assert_eq!(hub.state().await["priorities"][0]["status"], "rejected");
-
-    let folder = folder();
-    std::fs::write(folder.path().join("opshub.yaml"), &sink).unwrap();
-    let hub = TestHub::start_in(folder, &[]).await;
-    let before = receiver.came().len();
-    proposed(&hub, "P7").await;
-    let is_told = |one: &Delivery| one.headers.contains_key("x-opshub-event");
-    let came = receiver.until("the event", |came| came[before..].iter().any(is_told)).await;
-    assert!(!came[before..].iter().find(|one| is_told(one)).unwrap().body.contains("blocks"));
 }
 
 #[tokio::test]

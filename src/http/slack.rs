@@ -92,8 +92,11 @@ pub(super) async fn post_interaction(
     let pressed = rt::spawn(async move { door.press(&press, url).await });
     // Slack shows nothing of this answer: only that there was one, and soon.
     let mut response = HttpResponse::Ok();
-    if let Ok(Ok(true)) = tokio::time::timeout(ANSWER_WAIT, pressed).await {
-        mark_replayed(&mut response);
+    match tokio::time::timeout(ANSWER_WAIT, pressed).await {
+        Ok(Ok(true)) => mark_replayed(&mut response),
+        Ok(Err(error)) => return Err(Error::internal(format!("a press in Slack: {error}")).into()),
+        // It goes on by itself.
+        Ok(Ok(false)) | Err(_) => {}
     }
     Ok(response.finish())
 }

@@ -27,11 +27,12 @@ impl Slack {
     /// logged and leaves the door shut: no reason not to start.
     pub fn start(config: &SlackConfig, metrics: &Arc<Metrics>) -> Option<Slack> {
         let text = config.signing_secret.as_ref()?.resolve();
-        let secret = text.and_then(|text| SigningSecret::new(&text).ok_or_else(|| "it is empty".to_owned()));
+        let secret =
+            text.and_then(|text| SigningSecret::new(&text).ok_or_else(|| "the text is empty".to_owned()));
         let secret = match secret {
             Ok(secret) => secret,
             Err(why) => {
-                log::error!("Slack has no door here, its signing secret: {why}");
+                log::error!("Slack has no door here, since {why} (slack.signing_secret)");
                 return None;
             }
         };
