@@ -140,6 +140,13 @@ mod tests {
     }
 
     #[test]
+    fn a_door_without_a_place_for_answers_is_refused() {
+        let text = "slack:\n  signing_secret: {env: S}\n  response_hosts: []\n";
+        let told = explain(text, &[]).unwrap_err();
+        assert!(told.contains("line 3: slack.response_hosts is empty"), "{told}");
+    }
+
+    #[test]
     fn everything_wrong_with_users_is_told_with_its_line() {
         let told = explain("slack:\n  users:\n    ana: operator\n    U1: {role: admin, name: hub}\n", &[])
             .unwrap_err();

@@ -268,7 +268,10 @@ pub fn stranger(user: &UserId) -> String {
 /// What somebody is told who may not say a command.
 pub fn forbidden(command: &Command, role: Role) -> String {
     let action = command.action();
+    let roles: Vec<&str> =
+        Role::ALL.iter().filter(|role| role.may(command.right())).map(|role| role.as_str()).collect();
+    let roles = roles.join(" or ");
     format!(
-        "{action} is for operators and admins, and you are {role} here. Whoever runs this hub can change that."
+        "{action} needs the role {roles}, and you are {role} here. Whoever runs this hub can change that."
     )
 }

@@ -3,7 +3,7 @@
 
 use serde_json::{Value, json};
 
-use crate::domain::{CommandOutcome, Document, Role};
+use crate::domain::{Command, CommandOutcome, Document, Role};
 
 use super::blocks::{BLOCKS_MAX, TEXT_MAX};
 use super::interaction::Message;
@@ -139,7 +139,7 @@ fn the_fullest_status_fits() {
 #[test]
 fn help_comes_from_the_registry() {
     let all = texts(&views::help("/ops", None)).join("\n");
-    for spec in crate::domain::Command::registry() {
+    for spec in Command::registry() {
         assert!(
             all.contains(&format!("`/ops {}`", spec.usage())) && all.contains(spec.help),
             "{}",
@@ -180,6 +180,18 @@ fn a_press_puts_its_outcome_in_the_place_of_the_buttons() {
     assert_eq!(texts(&body)[..2], ["one &amp; two", "ana: P7 is &lt;approved&gt; now"]);
     assert_eq!((&body["replace_original"], &body["text"]), (&json!(true), &json!("t")));
     assert_eq!(pressed("x")["blocks"].as_array().unwrap().len(), 4, "the outcome is told all the same");
+}
+
+#[test]
+fn who_may_not_is_told_which_roles_may() {
+    let forbidden = |text: &str, role| views::forbidden(&Command::parse(text).unwrap(), role);
+    let viewer = forbidden("approve P7", Role::Viewer);
+    assert!(
+        viewer.starts_with("approve needs the role operator or admin, and you are viewer here"),
+        "{viewer}"
+    );
+    let collector = forbidden("status", Role::Collector);
+    assert!(collector.contains("viewer or operator or admin, and you are collector"), "{collector}");
 }
 
 #[test]
