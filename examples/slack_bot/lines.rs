@@ -27,10 +27,7 @@ pub(crate) async fn type_all(slack: &mut Slack, user: &str) -> Result<(), String
     for line in std::io::stdin().lock().lines() {
         let Ok(line) = line else { break };
         let Some(message) = parse(&line) else { continue };
-        let request = match &message.trigger {
-            Some(trigger) => slack.typed_as(user, &message.text, trigger),
-            None => slack.typed(user, &message.text),
-        };
+        let request = slack.typed_briefly(user, &message.text, message.trigger);
         let mut pause = FIRST_PAUSE;
         let mut attempt = 1;
         let answer = loop {

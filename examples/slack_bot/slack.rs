@@ -99,22 +99,14 @@ impl Slack {
     /// Somebody types `/opshub <text>`.
     pub(crate) fn typed(&mut self, user: &str, text: &str) -> Request {
         let trigger = self.trigger();
-        self.typed_as(user, text, &trigger)
+        let url = format!("http://{}/commands/{trigger}", self.address);
+        typed(user, text, &[("trigger_id", &trigger), ("response_url", &url)])
     }
 
-    /// As [`Slack::typed`], with a name for the request.
-    pub(crate) fn typed_as(&self, user: &str, text: &str, trigger: &str) -> Request {
-        let url = format!("http://{}/commands/{trigger}", self.address);
-        let fields = [
-            ("team_id", "T1"),
-            ("user_id", user),
-            ("command", "/opshub"),
-            ("text", text),
-            ("trigger_id", trigger),
-            ("response_url", &url),
-        ];
-        let body = Serializer::new(String::new()).extend_pairs(fields).finish();
-        Request { path: "/integrations/slack/commands", body }
+    /// As [`Slack::typed`], with a name for the request where it has one, and only with the answer that comes at once.
+    pub(crate) fn typed_briefly(&mut self, user: &str, text: &str, trigger: Option<String>) -> Request {
+        let trigger = trigger.unwrap_or_else(|| self.trigger());
+        typed(user, text, &[("trigger_id", &trigger)])
     }
 
     /// Somebody presses `button`, which is in `block` of `message`.
@@ -178,6 +170,12 @@ impl Slack {
         };
         tokio::time::timeout(patience, wanted).await.ok().flatten()
     }
+}
+
+fn typed(user: &str, text: &str, rest: &[(&str, &str)]) -> Request {
+    let fields = [("team_id", "T1"), ("user_id", user), ("command", "/opshub"), ("text", text)];
+    let body = Serializer::new(String::new()).extend_pairs(fields).extend_pairs(rest).finish();
+    Request { path: "/integrations/slack/commands", body }
 }
 
 /// Unix time in seconds.
