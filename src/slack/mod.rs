@@ -2,8 +2,8 @@
 //!
 //! What comes from Slack is believed for its [`signature`] alone. A [`slash`] command and a press
 //! ([`interaction`]) become one of the registry's commands, said by somebody whom [`people`] knows; [`views`] writes
-//! the answer as Block Kit within Slack's limits ([`blocks`]), and [`reply`] sends what comes later. Everything but
-//! `reply` is pure: the time and the state are handed in. The routes are `http/slack.rs`.
+//! the answer as Block Kit within Slack's limits ([`blocks`]), and [`Replies`] sends what comes later. Everything but
+//! those is pure: the time and the state are handed in. The routes are `http/slack.rs`.
 //!
 //! Who repeats a request: Slack itself, which signs it anew or sends the same bytes again, and whoever got hold of
 //! one. The two cannot be told apart, since nothing but time and body is signed. So a repeat is not refused but
