@@ -1,7 +1,7 @@
 //! opshub: one live picture of a team's operations, durable and pushed to everyone at once.
 //!
 //! Folders are the parts of the design, and imports run one way: [`domain`] (pure) ← [`protocol`]
-//! (the wire) ← [`logs`] (log lines), [`store`] (the log of changes) ← [`auth`] (who may do what), [`hub`], [`fanout`] ← [`session`] ← [`http`] ← [`server`] ←
+//! (the wire) ← [`logs`] (log lines), [`store`] (the log of changes) ← [`auth`] (who may do what), [`hub`], [`fanout`] ← [`session`], [`slack`] ← [`http`] ← [`server`] ←
 //! [`cli`]. [`config`] and [`telemetry`] serve them all. `ARCHITECTURE.md` tells the whole story.
 
 pub mod auth;
@@ -18,5 +18,6 @@ pub mod notify;
 pub mod protocol;
 pub mod server;
 pub mod session;
+pub mod slack;
 pub mod store;
 pub mod telemetry;

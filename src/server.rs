@@ -25,6 +25,7 @@ use crate::logs::{Logs, Pump, Records};
 use crate::monitor::{Monitor, MonitorHandle, MonitorParts};
 use crate::notify::{Notifier, NotifierHandle, NotifierParts};
 use crate::session::origin::Origins;
+use crate::slack::Slack;
 use crate::store::{self, Db, Readers, StoreError};
 use crate::telemetry::metrics::Metrics;
 
@@ -154,6 +155,7 @@ async fn serve(config: Config, records: Records) -> Result<(), StartError> {
         definitions: config.notify.clone(),
         cursors: readers.sink_cursors().await?,
         newest: started_at,
+        buttons: config.slack.is_on(),
     };
     let watchers = Arbiter::new();
     let monitor =
@@ -179,6 +181,7 @@ async fn serve(config: Config, records: Records) -> Result<(), StartError> {
         notifier: notifier.clone(),
         access: access.clone(),
         open_to_network: config.is_open_to_network(),
+        slack: Slack::start(&config.slack, &metrics).map(Arc::new),
         gateway_webhooks: config.gateway_webhooks.clone(),
         connections: connections.clone(),
         fanouts: fanouts.clone(),

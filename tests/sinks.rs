@@ -270,7 +270,8 @@ async fn gateways_are_told_to_slack_in_words_and_the_url_to_nobody() {
     }
     let came = receiver.until("three lines", |came| came.len() >= 3).await;
     let lines: Vec<Value> = came.iter().map(Delivery::json).collect();
-    assert_eq!(lines[1], json!({ "text": ":large_green_circle: *a&lt;b&gt;* (job): UNKNOWN → HEALTHY" }));
+    let text = ":large_green_circle: *a&lt;b&gt;* (job): UNKNOWN → HEALTHY";
+    assert_eq!(lines[1], json!({ "text": text, "unfurl_links": false, "unfurl_media": false }));
     let down = lines[2]["text"].as_str().unwrap();
     assert!(
         down.starts_with(":red_circle: *a&lt;b&gt;* (job): HEALTHY → UNHEALTHY") && down.contains("&amp;"),

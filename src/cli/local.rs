@@ -84,6 +84,10 @@ pub(super) fn check_config(args: ServeArgs, out: &mut Output) -> Result<(), Fail
         let (id, place) = (clean(&sink.id), clean(&sink.place()));
         out.line(format!("notify: {id}, to {place}, of {}", events.join(", ")))?;
     }
+    for (user, person) in &config.slack.users {
+        let name = person.name.as_deref().map(|name| format!(", named {}", clean(name)));
+        out.line(format!("slack.users: {}, {}{}", clean(user), person.role, name.unwrap_or_default()))?;
+    }
     for webhook in &config.gateway_webhooks {
         out.line(format!("gateway_webhooks: {}", clean(webhook)))?;
     }
@@ -92,10 +96,9 @@ pub(super) fn check_config(args: ServeArgs, out: &mut Output) -> Result<(), Fail
 
 /// A value in force; what is left open is shown as what it comes to.
 fn in_force(config: &Config, setting: &Setting) -> String {
-    if keys::looks_secret(setting.key) {
-        return "********".into();
-    }
     match (setting.key, &setting.value) {
+        (key, Value::String(_)) if keys::looks_secret(key) => "********".into(),
+        (key, Value::Null) if key.starts_with("slack.") => "not set".into(),
         ("store.path", _) => clean(&config.database_path().display().to_string()),
         ("server.workers", _) => config.worker_count().to_string(),
         (_, Value::Null) => "no limit".into(),
@@ -126,6 +129,7 @@ mod tests {
         assert_eq!(shown("store.path"), "./opshub.db");
         assert_eq!(shown("server.workers"), "3");
         assert_eq!(shown("store.max_bytes"), "no limit");
+        assert_eq!(shown("slack.signing_secret"), "not set");
         assert_eq!(shown("server.cors_origins"), r#"["http://localhost:3000","http://127.0.0.1:3000"]"#);
     }
 }

@@ -19,6 +19,14 @@ pub(super) fn check(config: &Config, origin: impl Fn(&str) -> Origin) -> Vec<Pro
     } else if is_open_to_network(config) && !config.server.allow_open {
         problems.push(Problem::Open { origin: origin("server.host"), host: host.clone() });
     }
+    if config.slack.is_on() && config.slack.response_hosts.is_empty() {
+        problems.push(Problem::Wrong {
+            key: "slack.response_hosts".into(),
+            origin: origin("slack.response_hosts"),
+            found: "empty".into(),
+            expected: "at least one origin, such as https://hooks.slack.com".into(),
+        });
+    }
     let mut below = |low: (&str, u64), high: (&str, u64)| {
         if low.1 >= high.1 {
             // The one to look at is the one that somebody set.

@@ -61,7 +61,7 @@ fn the_example_file_has_every_key() {
     load(&text, Vec::new());
     let entries = yaml::read(Path::new("example"), &text, keys::is_section).unwrap();
     let written: BTreeSet<&str> = entries.iter().map(|entry| entry.path.as_str()).collect();
-    let lists = super::gateways::KEYS.into_iter().chain([super::notify::KEY]);
+    let lists = super::gateways::KEYS.into_iter().chain([super::notify::KEY, super::slack::USERS]);
     assert_eq!(written, KEYS.iter().map(|key| key.path).chain(lists).collect());
 }
 

@@ -33,6 +33,10 @@ pub enum Kind {
     Origins,
     /// One of a few words.
     Choice(&'static [&'static str]),
+    /// As [`Kind::Choice`]; may be left open.
+    MaybeChoice(&'static [&'static str]),
+    /// A secret: from a variable, or in the file by the name of a variable or file that holds it.
+    Secret,
     /// A log level, or filters.
     Level,
     /// A time zone by its IANA name.
@@ -85,6 +89,9 @@ pub const KEYS: &[Key] = &[
     Key { path: "log.level", kind: Kind::Level, aliases: &["RUST_LOG"] },
     key("log.format", Kind::Choice(&["auto", "text", "json"])),
     key("collection.timeout", Kind::Number(1, 7 * 24 * 3_600)),
+    key("slack.signing_secret", Kind::Secret),
+    key("slack.default_role", Kind::MaybeChoice(&["viewer", "operator", "collector", "admin"])),
+    key("slack.response_hosts", Kind::Origins),
     key("timezone", Kind::Zone),
 ];
 

@@ -8,11 +8,13 @@ use serde_json::Value;
 
 use super::check::check;
 use super::error::{ConfigError, Origin, Problem};
-use super::keys::{self, KEYS, Key};
+use super::keys::{self, KEYS, Key, Kind};
 use super::values::{Refusal, from_text, from_typed};
-use super::{Config, LogFormat, gateways, notify, yaml};
+use super::{Config, LogFormat, gateways, notify, slack, yaml};
 use crate::gateway::Definition;
+use crate::gateway::secret::SecretText;
 use crate::notify::SinkDefinition;
+use crate::slack::people::Person;
 
 /// The YAML file that is read when it is there and no other is named.
 pub const DEFAULT_FILE: &str = "opshub.yaml";
@@ -134,6 +136,9 @@ struct Layers {
     gateways: Vec<Definition>,
     gateway_webhooks: Vec<String>,
     notify: Vec<SinkDefinition>,
+    slack_users: BTreeMap<String, Person>,
+    /// Secrets in the place of whose texts `values` has a mask.
+    secrets: BTreeMap<&'static str, SecretText>,
 }
 
 impl Layers {
@@ -159,11 +164,23 @@ impl Layers {
             Ok(definitions) => self.notify = definitions,
             Err(problems) => self.problems.extend(problems),
         }
-        for entry in yaml::read(&path, &text, keys::is_section)? {
-            if gateways::KEYS.contains(&entry.path.as_str()) || entry.path == notify::KEY {
+        let entries = yaml::read(&path, &text, keys::is_section)?;
+        let read = slack::read(&path, &text, &entries);
+        let slack = read.unwrap_or_else(|problems| {
+            self.problems.extend(problems);
+            slack::Section::default()
+        });
+        self.slack_users = slack.users;
+        for entry in entries {
+            let own = [notify::KEY, slack::USERS];
+            if gateways::KEYS.contains(&entry.path.as_str()) || own.contains(&entry.path.as_str()) {
                 continue;
             }
             let origin = Origin::File(path.clone(), entry.line);
+            if let (Some(key), Some(secret)) = (keys::find(&entry.path), slack.secrets.get(&entry.path)) {
+                self.set_secret(key, secret.clone(), origin);
+                continue;
+            }
             if keys::looks_secret(&entry.path) {
                 self.problems.push(Problem::Secret { key: entry.path, origin });
             } else if keys::is_section(&entry.path) {
@@ -226,8 +243,17 @@ impl Layers {
         }
     }
 
+    fn set_secret(&mut self, key: &'static Key, secret: SecretText, origin: Origin) {
+        let shown = serde_json::to_value(secret.public()).expect("names and masks are plain data");
+        self.values.insert(key.path, (shown, origin));
+        self.secrets.insert(key.path, secret);
+    }
+
     fn set(&mut self, key: &'static Key, made: Result<Value, Refusal>, origin: Origin, written: &str) {
         let problem = match made {
+            Ok(Value::String(secret)) if key.kind == Kind::Secret => {
+                return self.set_secret(key, SecretText::Plain(secret), origin);
+            }
             Ok(value) => {
                 self.values.insert(key.path, (value, origin));
                 return;
@@ -250,6 +276,8 @@ impl Layers {
             serde_json::from_value(tree.clone()).expect("checked values fit their fields");
         (config.gateways, config.gateway_webhooks) = (self.gateways, self.gateway_webhooks);
         config.notify = self.notify;
+        config.slack.users = self.slack_users;
+        config.slack.signing_secret = self.secrets.remove(slack::SECRET);
         let origin = |path: &str| self.values.get(path).map(|(_, origin)| origin.clone()).unwrap_or_default();
         let broken = check(&config, origin);
         let settings = KEYS.iter().map(|key| {

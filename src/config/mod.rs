@@ -11,6 +11,7 @@ mod gateways;
 pub mod keys;
 mod load;
 mod notify;
+mod slack;
 #[cfg(test)]
 mod tests;
 mod values;
@@ -23,6 +24,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::gateway::Definition;
 use crate::notify::SinkDefinition;
+use crate::slack::SlackConfig;
 
 pub use error::{ConfigError, Origin, Problem};
 pub use load::{DEFAULT_FILE, LoadOptions, Setting, environment};
@@ -47,6 +49,8 @@ pub struct Config {
     pub log: LogConfig,
     /// Collections of data from outside.
     pub collection: CollectionConfig,
+    /// Slack's door.
+    pub slack: SlackConfig,
     /// The IANA name of the zone whose midnight begins a day for `brief`, such as `Europe/Berlin`.
     pub timezone: String,
     /// The services that are watched.
@@ -234,6 +238,7 @@ impl Default for Config {
             auth: AuthConfig::default(),
             log: LogConfig::default(),
             collection: CollectionConfig::default(),
+            slack: SlackConfig::default(),
             timezone: "UTC".into(),
             gateways: Vec::new(),
             gateway_webhooks: Vec::new(),

@@ -76,10 +76,10 @@ fn every_key_can_be_set_by_its_variable() {
             Kind::Number(_, max) | Kind::MaybeNumber(_, max) => max.to_string(),
             Kind::Switch => "true".into(),
             Kind::Origins => "https://a.example".into(),
-            Kind::Choice(words) => words[1].into(),
+            Kind::Choice(words) | Kind::MaybeChoice(words) => words[1].into(),
             Kind::Level => "trace".into(),
             Kind::Zone => "Asia/Tokyo".into(),
-            Kind::Text => "localhost".into(),
+            Kind::Text | Kind::Secret => "localhost".into(),
             Kind::Path | Kind::Database => "elsewhere".into(),
         };
         // Some keys must stay below others at their highest, so those are raised with them.
@@ -208,7 +208,7 @@ fn an_unknown_key_is_named_with_what_was_meant() {
         ("servers:\n  a: 1\n", "opshub.yaml line 1: unknown key servers, did you mean server?"),
         (
             "zoo: 1\n",
-            "opshub.yaml line 1: unknown key zoo, there are server, store, limits, session, auth, log, collection, timezone",
+            "opshub.yaml line 1: unknown key zoo, there are server, store, limits, session, auth, log, collection, slack, timezone",
         ),
     ] {
         assert_eq!(yaml(text).unwrap_err(), message);

@@ -38,7 +38,7 @@ pub(super) fn from_typed(kind: &Kind, raw: &Raw) -> Result<Value, Refusal> {
         {
             Ok(Value::from(*number))
         }
-        (Kind::MaybeNumber(..) | Kind::Database, Raw::Nothing) => Ok(Value::Null),
+        (Kind::MaybeNumber(..) | Kind::MaybeChoice(_) | Kind::Database, Raw::Nothing) => Ok(Value::Null),
         (Kind::Switch, Raw::Bool(on)) => Ok(Value::from(*on)),
         (Kind::Origins, Raw::List(items)) => {
             let origin = |item: &Raw| match item {
@@ -82,7 +82,7 @@ pub(super) fn from_text(kind: &Kind, text: &str) -> Result<Value, Refusal> {
 fn from_words(kind: &Kind, text: &str) -> Result<Value, Refusal> {
     let taken = match kind {
         Kind::Database => return database(text).map(Value::from),
-        Kind::Choice(words) => words.contains(&text),
+        Kind::Choice(words) | Kind::MaybeChoice(words) => words.contains(&text),
         Kind::Level => is_level(text),
         Kind::Zone => text.parse::<chrono_tz::Tz>().is_ok(),
         _ => !text.trim().is_empty(),
@@ -109,6 +109,8 @@ pub(super) fn describe(kind: &Kind) -> String {
             "origins such as https://ops.example.org: scheme, host and port, no path, no *".into()
         }
         Kind::Choice(words) => format!("one of {}", words.join(", ")),
+        Kind::MaybeChoice(words) => format!("one of {}, or nothing", words.join(", ")),
+        Kind::Secret => "a variable with the secret, or {env: NAME} or {file: PATH} in the file".into(),
         Kind::Level => {
             "off, error, warn, info, debug or trace, or filters such as info,opshub::hub=debug".into()
         }

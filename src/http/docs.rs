@@ -10,14 +10,15 @@ use crate::protocol::asyncapi;
 
 use super::error::ApiError;
 use super::openapi;
+use super::state::AppState;
 
 /// Swagger UI styles its page from scripts; nothing may come from another host.
 const DOCS_POLICY: &str = "default-src 'self'; style-src 'self' 'unsafe-inline'; script-src 'self' 'unsafe-inline'; img-src 'self' data:";
 
 /// The API document.
 #[utoipa::path(get, path = "/openapi.json", tag = "docs", responses((status = 200, description = "OpenAPI 3.1", body = Object)))]
-pub(super) async fn get_openapi() -> HttpResponse {
-    HttpResponse::Ok().json(openapi::document())
+pub(super) async fn get_openapi(state: Data<AppState>) -> HttpResponse {
+    HttpResponse::Ok().json(openapi::document(state.slack.is_some()))
 }
 
 /// The document of the live protocol.

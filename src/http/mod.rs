@@ -22,6 +22,7 @@ mod request;
 mod rights;
 mod routes;
 mod sinks;
+mod slack;
 mod state;
 mod stream;
 mod system;

@@ -3,7 +3,8 @@
 use utoipa::OpenApi;
 
 use super::{
-    admin, auth, changes, connections, docs, events, gateways, health, logs, page, sinks, stream, system, ws,
+    admin, auth, changes, connections, docs, events, gateways, health, logs, page, sinks, slack, stream,
+    system, ws,
 };
 
 /// Every route of the hub.
@@ -82,7 +83,19 @@ use super::{
 )]
 struct ApiDoc;
 
-/// The document.
-pub fn document() -> utoipa::openapi::OpenApi {
-    ApiDoc::openapi()
+/// The routes that are there where Slack has a door.
+#[derive(OpenApi)]
+#[openapi(
+    paths(slack::post_command, slack::post_interaction),
+    tags((name = "slack", description = "what people say and press in Slack; signed by Slack"))
+)]
+struct SlackDoc;
+
+/// The document of a hub, with or without a door for Slack.
+pub fn document(with_slack: bool) -> utoipa::openapi::OpenApi {
+    let mut document = ApiDoc::openapi();
+    if with_slack {
+        document.merge(SlackDoc::openapi());
+    }
+    document
 }

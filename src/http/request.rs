@@ -60,12 +60,20 @@ pub(super) async fn body(
     if !types.contains(&content_type.as_str()) {
         return Err(Error::UnsupportedMediaType { expected: types.join(" or ") });
     }
-    let bytes = read(request, payload).await?;
+    let limit = request.app_data::<Data<AppState>>().map(|state| state.body_bytes).unwrap_or_default();
+    let bytes = raw_body(request, payload, limit).await?;
     Ok((content_type, bytes))
 }
 
-async fn read(request: &HttpRequest, mut payload: Payload) -> Result<Bytes, Error> {
-    let limit = request.app_data::<Data<AppState>>().map(|state| state.body_bytes).unwrap_or_default();
+/// Reads a body of any type, as it came.
+///
+/// # Errors
+/// `payload_too_large`.
+pub(super) async fn raw_body(
+    request: &HttpRequest,
+    mut payload: Payload,
+    limit: usize,
+) -> Result<Bytes, Error> {
     let declared =
         request.headers().get(header::CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse().ok());
     if declared.is_some_and(|declared: usize| declared > limit) {

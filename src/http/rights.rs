@@ -50,6 +50,9 @@ pub(super) const TABLE: &[(&str, &str, Need)] = &[
     ("POST", "/api/auth/setup", Nothing),
     // The handshake judges by itself: who speaks opshub.v1 may say who they are in the first frame.
     ("GET", "/ws", Nothing),
+    // Slack signs what it sends, and its users have roles of their own.
+    ("POST", "/integrations/slack/commands", Nothing),
+    ("POST", "/integrations/slack/interactions", Nothing),
     ("DELETE", "/api/auth/session", Known),
     ("PUT", "/api/auth/password", Known),
     ("POST", "/api/auth/ws-ticket", May(Right::Read)),
@@ -169,7 +172,7 @@ mod tests {
 
     #[test]
     fn every_route_of_the_document_has_a_line_and_every_line_a_route() {
-        let document = serde_json::to_value(super::super::openapi::document()).unwrap();
+        let document = serde_json::to_value(super::super::openapi::document(true)).unwrap();
         let mut routes = Vec::new();
         for (path, item) in document["paths"].as_object().unwrap() {
             for method in ["get", "put", "post", "delete", "patch"] {

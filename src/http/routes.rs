@@ -13,8 +13,10 @@ use crate::domain::Error;
 
 use super::error::ApiError;
 use super::rights::authorize;
+use super::state::AppState;
 use super::{
-    admin, auth, changes, connections, docs, events, gateways, health, logs, page, sinks, stream, system, ws,
+    admin, auth, changes, connections, docs, events, gateways, health, logs, page, sinks, slack, stream,
+    system, ws,
 };
 
 /// Puts every route on its path. Large answers are compressed, streams never.
@@ -103,6 +105,8 @@ pub fn routes(config: &mut ServiceConfig) {
         .service(at("/api/sessions", "GET, HEAD").route(get().to(admin::get_sessions)))
         .service(at("/api/sessions/{id}", "DELETE").route(web::delete().to(admin::end_session)))
         .service(at("/api/audit", "GET, HEAD").route(get().to(admin::get_audit)))
+        .service(of_slack("/integrations/slack/commands").route(web::post().to(slack::post_command)))
+        .service(of_slack("/integrations/slack/interactions").route(web::post().to(slack::post_interaction)))
         .service(at("/ws", "GET").route(web::get().to(ws::get_ws)))
         .default_service(web::to(not_found));
 }
@@ -115,11 +119,27 @@ fn trigger_collection() -> impl HttpServiceFactory {
         .route(web::get().to(system::trigger_collection_by_get))
 }
 
+/// A path that is there where Slack has a door.
+fn of_slack(path: &'static str) -> Resource<impl Guarded> {
+    let refuse = web::to(|state: web::Data<AppState>| async move {
+        let is_there = state.slack.is_some();
+        let error =
+            if is_there { Error::MethodNotAllowed { allowed: "POST".to_owned() } } else { Error::NotFound };
+        Err::<String, _>(ApiError(error))
+    });
+    guarded(path, refuse)
+}
+
 /// A path and the methods that it has; who may use them stands in the table of rights.
 fn at(path: &'static str, allowed: &'static str) -> Resource<impl Guarded> {
     let refuse = web::to(move || async move {
         Err::<String, _>(ApiError(Error::MethodNotAllowed { allowed: allowed.to_owned() }))
     });
+    guarded(path, refuse)
+}
+
+/// A path behind the guard that goes by the table of rights; `refuse` answers methods that it has not.
+fn guarded(path: &'static str, refuse: Route) -> Resource<impl Guarded> {
     let guard = from_fn(move |request, next| authorize(path, request, next));
     web::resource(path).default_service(refuse).wrap(guard)
 }

@@ -13,6 +13,7 @@ use crate::monitor::MonitorHandle;
 use crate::notify::NotifierHandle;
 use crate::session::SessionSettings;
 use crate::session::origin::Origins;
+use crate::slack::Slack;
 use crate::store::Readers;
 use crate::telemetry::metrics::Metrics;
 
@@ -33,6 +34,8 @@ pub struct AppState {
     pub monitor: MonitorHandle,
     /// The notification sinks.
     pub notifier: NotifierHandle,
+    /// The door of Slack, where there is one.
+    pub slack: Option<Arc<Slack>>,
     /// URLs below which registered gateways may have webhooks.
     pub gateway_webhooks: Vec<String>,
     /// The log lines.

@@ -49,6 +49,8 @@ pub struct NotifierParts {
     pub cursors: Vec<SinkCursor>,
     /// Where new sinks begin: the end of the log at the start.
     pub newest: Seq,
+    /// Whether messages to Slack have buttons: where nobody listens to them they are of no use.
+    pub buttons: bool,
 }
 
 /// Serves every sink.
@@ -60,6 +62,7 @@ pub struct Notifier {
     clock: fn() -> Timestamp,
     toolkit: Toolkit,
     sinks: Vec<Served>,
+    buttons: bool,
     /// Sinks that nobody defines any more: their cursors go.
     gone: Vec<String>,
     saving: bool,
@@ -90,7 +93,8 @@ impl Served {
 impl Notifier {
     /// A notifier that begins to serve when it is started.
     pub fn new(parts: NotifierParts) -> Notifier {
-        let NotifierParts { live, readers, db, metrics, clock, definitions, cursors, newest } = parts;
+        let NotifierParts { live, readers, db, metrics, clock, definitions, cursors, newest, buttons } =
+            parts;
         let mut cursors: BTreeMap<_, _> =
             cursors.into_iter().map(|cursor| (cursor.id.clone(), cursor)).collect();
         let run = uuid::Uuid::new_v4().as_u64_pair().0;
@@ -109,6 +113,7 @@ impl Notifier {
             clock,
             toolkit: Toolkit::new(),
             sinks,
+            buttons,
             gone: cursors.into_keys().collect(),
             saving: false,
             saves: 0,
@@ -172,10 +177,10 @@ impl Notifier {
         let Some(served) = self.sinks.get_mut(place) else { return };
         let (format, timeout) = (served.sink.definition.format, served.sink.definition.timeout());
         let target = served.target(&self.toolkit).map_err(Refusal::new);
-        let (live, now) = (self.live.clone(), (self.clock)());
+        let (live, buttons, now) = (self.live.clone(), self.buttons, (self.clock)());
         let call = async move {
             let target = target?;
-            let message = Message::new(format, &event, live.epoch(), target.secret(), now);
+            let message = Message::new(format, &event, live.epoch(), target.secret(), buttons, now);
             target.post(&message, timeout, now).await
         };
         let call = AssertUnwindSafe(call).catch_unwind();

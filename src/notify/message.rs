@@ -41,17 +41,18 @@ pub(super) struct Message {
 }
 
 impl Message {
-    /// Writes what is sent at `now`, signed if there is a `secret`.
+    /// Writes what is sent at `now`, signed if there is a `secret`, with `buttons` if somebody listens to them.
     pub(super) fn new(
         format: SinkFormat,
         event: &Event,
         epoch: &Epoch,
         secret: Option<&[u8]>,
+        buttons: bool,
         now: Timestamp,
     ) -> Message {
         let body = match format {
             SinkFormat::Json => event.text.clone(),
-            SinkFormat::Slack => slack::body(event, now).into(),
+            SinkFormat::Slack => slack::body(event, buttons, now).into(),
         };
         let timestamp = now.millis().div_euclid(1_000).to_string();
         let signature = secret.map(|secret| format!("v1={}", sign(secret, &timestamp, &body)));
@@ -114,7 +115,7 @@ mod tests {
         let event = Event::read(Seq::new(7), FRAME.to_owned()).unwrap();
         assert_eq!(event.at.to_string(), "2026-01-02T03:04:05.678Z");
         let now = Timestamp::from_millis(1_767_323_050_999);
-        let message = Message::new(SinkFormat::Json, &event, &Epoch::new("e1"), Some(b"Jefe"), now);
+        let message = Message::new(SinkFormat::Json, &event, &Epoch::new("e1"), Some(b"Jefe"), false, now);
         assert_eq!(message.body, FRAME);
         let signature = format!("v1={}", hmac_sha256(b"Jefe", &[b"1767323050.", FRAME.as_bytes()]));
         let expected = [
@@ -124,7 +125,7 @@ mod tests {
             ("X-Opshub-Signature", signature),
         ];
         assert_eq!(message.headers, expected);
-        let unsigned = Message::new(SinkFormat::Json, &event, &Epoch::new("e1"), None, now);
+        let unsigned = Message::new(SinkFormat::Json, &event, &Epoch::new("e1"), None, false, now);
         assert_eq!(unsigned.headers, expected[..3]);
     }
 }

@@ -3,10 +3,11 @@
 use std::borrow::Cow;
 
 use serde::Deserialize;
-use serde_json::{Map, Value, json};
+use serde_json::{Map, Value};
 
-use crate::domain::{EventData, GatewayStatus, RecoveryStep, Timestamp};
+use crate::domain::{EventData, GatewayStatus, JsonText, Op, Patch, RecoveryStep, Timestamp};
 use crate::gateway::result::bounded;
+use crate::slack::blocks::{code, context, decision, escape, escape_line, message, section};
 
 use super::message::Event;
 
@@ -19,19 +20,71 @@ struct Told<'a> {
     #[serde(borrow)]
     actor: Cow<'a, str>,
     data: EventData,
+    #[serde(default)]
+    patch: Patch,
 }
 
-/// Writes the body: one line for people, escaped as Slack asks.
-pub(super) fn body(event: &Event, now: Timestamp) -> String {
-    let mut line = match serde_json::from_slice::<Told<'_>>(&event.text) {
-        Ok(told) => line(&told),
+/// The most decisions that one message asks for.
+const DECISIONS_MAX: usize = 10;
+/// The most characters of a title.
+const TITLE_MAX: usize = 200;
+
+/// Writes the body: one line for people, escaped as Slack asks, and `buttons` for what waits for a decision.
+pub(super) fn body(event: &Event, buttons: bool, now: Timestamp) -> String {
+    let told = serde_json::from_slice::<Told<'_>>(&event.text);
+    let mut line = match &told {
+        Ok(told) => line(told),
         // A frame of a later version, say: better its kind than nothing.
         Err(_) => format!("{} (event {})", event.kind, event.seq),
     };
     if now.millis() - event.at.millis() > LATE_MS {
         line.push_str(&format!(" (at {})", event.at));
     }
-    json!({ "text": line }).to_string()
+    let asked = told.as_ref().ok().filter(|_| buttons).map(decisions).unwrap_or_default();
+    let blocks = if asked.is_empty() { asked } else { [vec![section(&line)], asked].concat() };
+    message(&line, blocks).to_string()
+}
+
+/// The buttons of what waits for a decision since this event.
+fn decisions(told: &Told<'_>) -> Vec<Value> {
+    if let EventData::GatewayRecovery { gateway_id, step: RecoveryStep::AwaitingApproval, .. } = &told.data {
+        return decision(gateway_id.as_str()).into_iter().collect();
+    }
+    let proposed: Vec<Proposed> = told.patch.ops().iter().filter_map(proposed).collect();
+    let (mut blocks, mut left) = (Vec::new(), proposed.len().saturating_sub(DECISIONS_MAX));
+    for Proposed { id, title } in proposed.iter().take(DECISIONS_MAX) {
+        let Some(buttons) = decision(id) else {
+            left += 1;
+            continue;
+        };
+        let title = title.as_deref().map(|title| format!(" {}", escape_line(title, TITLE_MAX)));
+        blocks.extend([section(&format!("{}{}", code(id), title.unwrap_or_default())), buttons]);
+    }
+    if left > 0 && !blocks.is_empty() {
+        blocks.push(context(&format!("… and {left} more")));
+    }
+    blocks
+}
+
+/// A priority that nobody has decided on.
+#[derive(Deserialize)]
+struct Proposed {
+    id: String,
+    title: Option<String>,
+}
+
+/// The priority that an operation proposes: a new one, or one that is written anew as a whole.
+fn proposed(op: &Op) -> Option<Proposed> {
+    #[derive(Deserialize)]
+    struct Status {
+        status: String,
+    }
+    let (Op::Add { path, value } | Op::Replace { path, value }) = op else { return None };
+    let place = path.strip_prefix("/priorities/")?;
+    let read = |text: &JsonText| serde_json::from_str::<Status>(text.as_str()).ok();
+    let is_item = place.bytes().all(|byte| byte.is_ascii_digit());
+    let waits = is_item && read(value)?.status == "proposed";
+    waits.then(|| serde_json::from_str(value.as_str()).ok()).flatten()
 }
 
 fn line(told: &Told<'_>) -> String {
@@ -108,22 +161,35 @@ fn wording(step: RecoveryStep, attempt: u32, id: &str) -> String {
 
 /// One bounded line in which nothing is markup: no link, no mention of a channel.
 fn escaped(text: &str) -> String {
-    bounded(text).replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;")
+    escape(&bounded(text))
 }
 
 #[cfg(test)]
 mod tests {
+    use serde_json::json;
+
     use super::*;
     use crate::domain::{EventKind, Seq};
 
-    fn text(kind: EventKind, data: &Value, late_ms: i64) -> String {
+    fn sent(kind: EventKind, data: &Value, patch: &Value, buttons: bool, late_ms: i64) -> Value {
         let frame = json!({ "type": kind.as_str(), "seq": 7, "timestamp": "2026-01-02T03:04:05.678Z",
-            "actor": "anna", "data": data });
+            "actor": "anna", "data": data, "patch": patch });
         let event = Event::read(Seq::new(7), frame.to_string()).unwrap();
-        let body = body(&event, Timestamp::from_millis(event.at.millis() + late_ms));
-        let body: Value = serde_json::from_str(&body).unwrap();
-        assert_eq!(body.as_object().unwrap().len(), 1);
+        let body = body(&event, buttons, Timestamp::from_millis(event.at.millis() + late_ms));
+        serde_json::from_str(&body).unwrap()
+    }
+
+    fn text(kind: EventKind, data: &Value, late_ms: i64) -> String {
+        let body = sent(kind, data, &json!([]), true, late_ms);
+        assert_eq!((&body["unfurl_links"], &body["unfurl_media"]), (&json!(false), &json!(false)));
         body["text"].as_str().unwrap().to_owned()
+    }
+
+    /// The ids that a message has buttons for.
+    fn asked(body: &Value) -> Vec<&str> {
+        let blocks = body["blocks"].as_array().map(Vec::as_slice).unwrap_or_default();
+        let actions = blocks.iter().filter(|block| block["type"] == "actions");
+        actions.map(|block| block["elements"][1]["value"].as_str().unwrap()).collect()
     }
 
     fn status(previous: Option<&str>, current: &str, metadata: &Value) -> String {
@@ -183,6 +249,48 @@ mod tests {
         );
         let removed = json!({ "gateway_id": "web-1" });
         assert_eq!(text(EventKind::GatewayRemoved, &removed, 0), "anna removed the gateway *web-1*");
+    }
+
+    #[test]
+    fn a_priority_that_is_proposed_has_buttons() {
+        let data = json!({ "summary": "priorities: 3 added" });
+        let patch = json!([
+            { "op": "add", "path": "/priorities/0", "value": { "id": "P7", "status": "proposed", "title": "<a>" } },
+            { "op": "replace", "path": "/priorities/1", "value": { "id": "P8", "status": "proposed" } },
+            { "op": "add", "path": "/priorities/2", "value": { "id": "P9", "status": "approved" } },
+            { "op": "add", "path": "/calendar/0", "value": { "id": "C1", "status": "proposed" } },
+            { "op": "replace", "path": "/priorities/3/title", "value": "t" },
+            { "op": "remove", "path": "/priorities/4" },
+        ]);
+        let body = sent(EventKind::StateChange, &data, &patch, true, 0);
+        assert_eq!(asked(&body), ["P7", "P8"]);
+        assert_eq!(body["blocks"][1]["text"]["text"], "`P7` &lt;a&gt;");
+        assert_eq!(body["text"], "anna: priorities: 3 added");
+        let without = sent(EventKind::StateChange, &data, &patch, false, 0);
+        assert_eq!(without.get("blocks"), None, "nobody listens to buttons");
+    }
+
+    #[test]
+    fn a_flood_of_proposals_stays_within_a_message() {
+        let add = |n: usize| {
+            json!({ "op": "add", "path": format!("/priorities/{n}"),
+            "value": { "id": format!("P{n}"), "status": "proposed", "title": "t".repeat(5_000) } })
+        };
+        let patch: Vec<Value> = (0..40).map(add).collect();
+        let body = sent(EventKind::StateChange, &json!({ "summary": "s" }), &json!(patch), true, 0);
+        assert_eq!(asked(&body).len(), DECISIONS_MAX);
+        let blocks = body["blocks"].as_array().unwrap();
+        assert_eq!(blocks.last().unwrap()["elements"][0]["text"], "… and 30 more");
+    }
+
+    #[test]
+    fn a_recovery_that_waits_has_buttons_and_no_other_step_has() {
+        let step = |step: &str| {
+            let data = json!({ "gateway_id": "web-1", "step": step, "attempt": 0, "message": null });
+            sent(EventKind::GatewayRecovery, &data, &json!([]), true, 0)
+        };
+        assert_eq!(asked(&step("awaiting_approval")), ["web-1"]);
+        assert_eq!(step("approved").get("blocks"), None);
     }
 
     #[test]

@@ -78,6 +78,10 @@ pub struct Metrics {
     pub sink_given_up: IntCounterVec,
     /// Changes between a sink's cursor and the end of the log, by sink.
     pub sink_behind: IntGaugeVec,
+    /// Requests of Slack that were turned away, by `reason`.
+    pub slack_refusals: IntCounterVec,
+    /// Later answers to Slack, by `outcome`: `sent`, `failed` or `dropped`.
+    pub slack_replies: IntCounterVec,
     /// HTTP requests answered, by `method`, `route` and `status`.
     pub http_requests: IntCounterVec,
     /// Seconds until an HTTP answer was ready, by `method` and `route`.
@@ -194,6 +198,13 @@ impl Metrics {
                 "seconds one worker took to hand a batch to its connections",
                 &SECONDS,
             ),
+            slack_refusals: counters(
+                &mut reg,
+                "slack_refusals_total",
+                "requests of Slack that were turned away",
+                &["reason"],
+            ),
+            slack_replies: counters(&mut reg, "slack_replies_total", "later answers to Slack", &["outcome"]),
             http_requests: counters(
                 &mut reg,
                 "http_requests_total",
@@ -242,6 +253,12 @@ impl Metrics {
         }
         for reason in ["intake", "burst", "slow"] {
             self.log_lines_dropped.with_label_values(&[reason]);
+        }
+        for reason in ["missing", "malformed", "stale", "mismatch", "stranger", "forbidden"] {
+            self.slack_refusals.with_label_values(&[reason]);
+        }
+        for outcome in ["sent", "failed", "dropped"] {
+            self.slack_replies.with_label_values(&[outcome]);
         }
         for outcome in ["recovered", "state"] {
             self.resumes.with_label_values(&[outcome]);

@@ -9,6 +9,7 @@ pub mod hub;
 pub mod process;
 pub mod raw;
 pub mod receiver;
+pub mod slack;
 pub mod sse;
 pub mod ws;
 
