@@ -19,6 +19,14 @@ pub(super) fn check(config: &Config, origin: impl Fn(&str) -> Origin) -> Vec<Pro
     } else if !is_loopback(host) && !config.server.allow_open {
         problems.push(Problem::Open { origin: origin("server.host"), host: host.clone() });
     }
+    if config.tls.cert.is_some() != config.tls.key.is_some() {
+        let (set, missing) = match config.tls.cert {
+            Some(_) => ("tls.cert", "tls.key"),
+            None => ("tls.key", "tls.cert"),
+        };
+        let message = format!("{set} needs {missing} as well: both or none");
+        problems.push(Problem::Conflict { origin: origin(set), message });
+    }
     let mut below = |low: (&str, u64), high: (&str, u64)| {
         if low.1 >= high.1 {
             // The one to look at is the one that somebody set.

@@ -6,9 +6,12 @@
 mod changes;
 mod connections;
 mod docs;
+mod door;
 mod error;
 mod events;
 mod gateways;
+mod guard;
+mod headers;
 mod health;
 mod listen;
 mod logs;
@@ -25,11 +28,13 @@ mod system;
 mod types;
 mod ws;
 
+pub use door::DoorSettings;
 pub use error::ApiError;
+pub use guard::{client, guard, hold_principal};
 pub use health::DatabaseProbe;
-pub use listen::serve;
+pub use listen::{Listening, serve};
 pub use observe::observe;
 pub use origin::{check_origin, cors};
 pub use page::PackedFiles;
 pub use routes::routes;
-pub use state::{AppState, Worker};
+pub use state::{AppState, NetworkSettings, Worker};

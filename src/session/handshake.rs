@@ -44,6 +44,8 @@ pub struct Handshake<'a> {
     pub headers: &'a HeaderMap,
     /// Who asks.
     pub peer: Option<IpAddr>,
+    /// Whether it came by TLS.
+    pub secure: bool,
 }
 
 /// A connection that is let in.
@@ -88,7 +90,7 @@ pub fn anonymous(peer: Option<IpAddr>) -> String {
 /// name that is none of the hub's, `unknown_protocol`, `unknown_topic` and `invalid_value` for what was asked. Nothing was opened.
 pub fn decide(handshake: &Handshake<'_>, origins: &Origins) -> Result<Accept, Error> {
     check_upgrade(handshake)?;
-    if !origins.allows(header(handshake.headers, &header::ORIGIN)) {
+    if !origins.allows(header(handshake.headers, &header::ORIGIN), handshake.secure) {
         return Err(Error::OriginRefused);
     }
     origins.check_host(handshake.headers)?;
@@ -185,7 +187,7 @@ mod tests {
         let headers = headers(extra);
         let peer = Some("127.0.0.1".parse().unwrap());
         let origins = Origins::new("127.0.0.1:8000".parse().unwrap(), "127.0.0.1", &[]);
-        decide(&Handshake { method: &Method::GET, query, headers: &headers, peer }, &origins)
+        decide(&Handshake { method: &Method::GET, query, headers: &headers, peer, secure: false }, &origins)
     }
 
     fn refused(query: &str, extra: &[(HeaderName, &'static str)]) -> &'static str {
