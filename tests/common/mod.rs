@@ -10,6 +10,7 @@ pub mod process;
 pub mod raw;
 pub mod receiver;
 pub mod sse;
+pub mod tls;
 pub mod ws;
 
 use std::fmt::Debug;
