@@ -7,7 +7,7 @@ use actix_web::body::{BoxBody, EitherBody, MessageBody};
 use actix_web::dev::{ServiceRequest, ServiceResponse};
 use actix_web::middleware::Next;
 use actix_web::web::Data;
-use actix_web::{HttpMessage, HttpRequest, HttpResponse};
+use actix_web::{HttpMessage, HttpRequest};
 
 use crate::domain::Error;
 use crate::fanout::SharedSocket;
@@ -47,10 +47,7 @@ pub async fn guard<B: MessageBody + 'static>(
 ) -> Result<ServiceResponse<EitherBody<B, BoxBody>>, actix_web::Error> {
     match judge(request.request()) {
         Ok(()) => next.call(request).await.map(ServiceResponse::map_into_left_body),
-        Err(error) => {
-            let answer = HttpResponse::from_error(ApiError(error));
-            Ok(request.into_response(answer).map_into_right_body())
-        }
+        Err(error) => Ok(request.error_response(ApiError(error)).map_into_right_body()),
     }
 }
 

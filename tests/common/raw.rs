@@ -218,6 +218,16 @@ impl Raw {
         Head { status, headers: headers.map(|(key, value)| (key.to_owned(), value.to_owned())).collect() }
     }
 
+    /// The head of an HTTP answer, or none when the connection ends before.
+    pub async fn rest_of_head(&mut self) -> Option<Head> {
+        while !self.buffer.windows(4).any(|four| four == b"\r\n\r\n") {
+            if !self.fill().await {
+                return None;
+            }
+        }
+        Some(self.head().await)
+    }
+
     /// `length` bytes of the body after the head.
     pub async fn body(&mut self, length: usize) -> String {
         while self.buffer.len() < length && self.fill().await {}
