@@ -303,7 +303,7 @@ impl Default for LimitsConfig {
             pending_changes: 4_096,
             connections_per_address: 1_000,
             requests_per_second: 1_000,
-            requests_burst: 5_000,
+            requests_burst: 20_000,
             principal_requests_per_second: 5_000,
             principal_requests_burst: 20_000,
             exempt: vec!["127.0.0.0/8".into(), "::1/128".into()],

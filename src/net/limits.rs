@@ -133,7 +133,9 @@ impl<K: Hash + Eq + Clone> Keyed<K> {
     }
 
     fn check(&self, key: &K) -> Result<RateStatus, SlowDown> {
-        if self.checks.fetch_add(1, Ordering::Relaxed) % LOOK_EVERY == 0 && self.limiter.len() > KEYS_KEPT {
+        if self.checks.fetch_add(1, Ordering::Relaxed).is_multiple_of(LOOK_EVERY)
+            && self.limiter.len() > KEYS_KEPT
+        {
             self.limiter.retain_recent();
             self.limiter.shrink_to_fit();
         }
