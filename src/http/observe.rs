@@ -13,7 +13,7 @@ use futures_util::FutureExt;
 
 use crate::domain::Error;
 use crate::fanout::SharedSocket;
-use crate::net::Client;
+use crate::net::{Client, Networks, ProxyHeader};
 
 use super::error::{self, ApiError};
 use super::headers::Dress;
@@ -43,7 +43,7 @@ pub async fn observe<B: MessageBody + 'static>(
     let state = request.app_data::<Data<AppState>>().cloned();
     let told = state.as_deref().map(|state| &**state);
     request.extensions_mut().insert(RequestId(id.clone()));
-    let dress = meet(&request, told);
+    let (client, dress) = meet(&request, told);
     let _under_way = request.conn_data::<SharedSocket>().map(SharedSocket::begin_request);
 
     let outcome = AssertUnwindSafe(next.call(request)).catch_unwind().await;
@@ -70,7 +70,7 @@ pub async fn observe<B: MessageBody + 'static>(
             .observe(elapsed.as_secs_f64());
     }
     log::debug!(
-        request_id = id.as_str(), elapsed_ms = elapsed.as_micros() as f64 / 1e3;
+        request_id = id.as_str(), client = client.shown().as_str(), elapsed_ms = elapsed.as_micros() as f64 / 1e3;
         "{method} {path} {}", status.as_u16()
     );
     outcome.map(|mut response| {
@@ -83,14 +83,17 @@ pub async fn observe<B: MessageBody + 'static>(
 }
 
 /// Finds out who asks, for everything that wants to know, and what the answer's headers will depend on.
-fn meet(request: &ServiceRequest, state: Option<&AppState>) -> Dress {
-    let Some(network) = state.map(|state| &state.network) else { return Dress::default() };
+fn meet(request: &ServiceRequest, state: Option<&AppState>) -> (Client, Dress) {
     let (headers, peer) = (request.headers(), request.request().peer_addr());
+    let Some(network) = state.map(|state| &state.network) else {
+        let client = Client::of(peer, false, headers, &Networks::default(), ProxyHeader::default());
+        return (client, Dress::default());
+    };
     let client = Client::of(peer, network.tls, headers, &network.trusted, network.proxy_header);
     let dress = Dress::new(request.request(), network.tls);
     request.extensions_mut().insert(client);
     request.extensions_mut().insert(dress.rates.clone());
-    dress
+    (client, dress)
 }
 
 /// The method as a label: any token is a method, and no caller may make up labels.
