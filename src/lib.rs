@@ -2,7 +2,7 @@
 //!
 //! Folders are the parts of the design, and imports run one way: [`domain`] (pure) ← [`protocol`]
 //! (the wire) ← [`logs`] (log lines), [`store`] (the log of changes) ← [`auth`] (who may do what), [`hub`], [`fanout`] ← [`session`], [`slack`] ← [`http`] ← [`server`] ←
-//! [`cli`]. [`config`] and [`telemetry`] serve them all. `ARCHITECTURE.md` tells the whole story.
+//! [`cli`]. [`config`], [`telemetry`] and [`net`] (addresses, rates, TLS) serve them all. `ARCHITECTURE.md` tells the whole story.
 
 pub mod auth;
 pub mod cli;
@@ -14,6 +14,7 @@ pub mod http;
 pub mod hub;
 pub mod logs;
 pub mod monitor;
+pub mod net;
 pub mod notify;
 pub mod protocol;
 pub mod server;

@@ -2,6 +2,7 @@
 
 #[cfg(unix)]
 pub mod admin;
+mod network;
 mod settings;
 
 use std::net::SocketAddr;
@@ -19,16 +20,20 @@ use crate::config::Config;
 use crate::domain::Timestamp;
 use crate::fanout::{CloseAll, Fanout, Fanouts, Mirror};
 use crate::gateway::Definition;
-use crate::http::{self, AppState, DatabaseProbe, PackedFiles, Worker, check_origin, cors, observe, routes};
+use crate::http::{
+    self, AppState, DatabaseProbe, PackedFiles, Worker, check_origin, cors, guard, observe, routes,
+};
 use crate::hub::{Committed, Connections, Drain, Hub, HubHandle, HubParts, Live};
 use crate::logs::{Logs, Pump, Records};
 use crate::monitor::{Monitor, MonitorHandle, MonitorParts};
+use crate::net::TlsError;
 use crate::notify::{Notifier, NotifierHandle, NotifierParts};
 use crate::session::origin::Origins;
 use crate::slack::Slack;
 use crate::store::{self, Db, Readers, StoreError};
 use crate::telemetry::metrics::Metrics;
 
+use network::Network;
 use settings::{access_settings, hub_settings, raise_file_limit, session_settings, store_options};
 
 /// Connections that wait to be accepted.
@@ -66,6 +71,9 @@ pub enum StartError {
         /// What the operating system says.
         cause: std::io::Error,
     },
+    /// The certificate or its key cannot be used.
+    #[error("TLS: {0}")]
+    Tls(#[from] TlsError),
     /// The server failed while it ran.
     #[error("the server failed: {0}")]
     Serve(std::io::Error),
@@ -79,6 +87,7 @@ impl StartError {
             StartError::DataDir { .. } => 18,
             StartError::Bind { .. } => 19,
             StartError::Serve(_) => 20,
+            StartError::Tls(_) => 21,
         }
     }
 }
@@ -95,6 +104,7 @@ async fn serve(config: Config, records: Records) -> Result<(), StartError> {
     let started = Instant::now();
     let (connections_max, sockets_max) = raise_file_limit(config.limits.connections);
     // Before the store is touched: a port that is taken leaves no trace.
+    let network = Network::new(&config)?;
     let (listener, address) = bind(&config)?;
     let options = store_options(&config)?;
     let opened = store::open(&options)?;
@@ -186,11 +196,13 @@ async fn serve(config: Config, records: Records) -> Result<(), StartError> {
         connections: connections.clone(),
         fanouts: fanouts.clone(),
         metrics: metrics.clone(),
-        origins: Origins::new(address, &config.server.host, &config.server.cors_origins),
+        origins: Origins::new(address, &config.server.host, &config.server.cors_origins)
+            .with_names(&network.names()),
         session: session_settings(&config),
         outbox_bytes: config.session.outbox_bytes,
         message_bytes: config.limits.message_bytes,
         body_bytes: config.limits.body_bytes,
+        network: network.settings(&config),
         page: PackedFiles::default(),
         started,
     });
@@ -205,11 +217,11 @@ async fn serve(config: Config, records: Records) -> Result<(), StartError> {
                 .app_data(Worker { mirror })
                 .configure(routes)
                 .wrap(from_fn(check_origin))
+                .wrap(from_fn(guard))
                 .wrap(cors(&cors_origins))
                 .wrap(from_fn(observe))
         }
     };
-    let stall = Duration::from_millis(config.session.stall_ms);
     let watched = Watched {
         hub: hub.clone(),
         db,
@@ -223,18 +235,20 @@ async fn serve(config: Config, records: Records) -> Result<(), StartError> {
     // Before anybody is told of the start: who knows of it may end it.
     let told = signal();
     let server = Server::build();
-    let shutdown = server.graceful_shutdown_signal();
+    let sockets = sockets_max.div_ceil(config.worker_count());
+    let listening = network.listening(&config, sockets, server.graceful_shutdown_signal());
+    network.reload_on_hangup();
     let server = server
         .workers(config.worker_count())
         .backlog(BACKLOG)
         // What is over waits in the backlog; the hub's own limit is told properly.
-        .max_concurrent_connections(sockets_max.div_ceil(config.worker_count()))
+        .max_concurrent_connections(sockets)
         .shutdown_signal(stop.when_told(told))
         .shutdown_timeout(1)
-        .listen("opshub", listener, move || http::serve(factory(), stall, shutdown.clone()))
+        .listen("opshub", listener, move || http::serve(factory(), listening.clone()))
         .map_err(|cause| StartError::Bind { address: address.to_string(), cause })?
         .run();
-    announce(address, setup);
+    announce(address, network.schemes(), setup);
     if config.is_open_to_network() {
         log::warn!("the hub is open: whoever reaches {address} may do everything; set auth.mode: required");
     }
@@ -263,19 +277,19 @@ async fn registered_gateways(readers: &Readers) -> Result<Vec<Definition>, Store
 
 /// Tells on standard output where the hub listens; scripts wait for the last line.
 #[expect(clippy::print_stdout, reason = "people and scripts wait for a start by these lines")]
-fn announce(address: SocketAddr, setup: Option<Secret>) {
+fn announce(address: SocketAddr, (http, ws): (&str, &str), setup: Option<Secret>) {
     println!("opshub {}", env!("CARGO_PKG_VERSION"));
-    println!("  dashboard  http://{address}/dashboard");
-    println!("  API        http://{address}/docs");
-    println!("  live       ws://{address}/ws");
+    println!("  dashboard  {http}://{address}/dashboard");
+    println!("  API        {http}://{address}/docs");
+    println!("  live       {ws}://{address}/ws");
     if let Some(setup) = setup {
         // Behind the number sign: browsers keep that to themselves.
         println!(
-            "  set up     http://{address}/dashboard#/setup?key={}  (once, until the first admin is there)",
+            "  set up     {http}://{address}/dashboard#/setup?key={}  (once, until the first admin is there)",
             setup.reveal()
         );
     }
-    println!("listening on http://{address}");
+    println!("listening on {http}://{address}");
 }
 
 /// Writes down now and then who was seen.

@@ -49,12 +49,11 @@ impl SignInRates {
         }
         let by_address = address.map(|address| self.addresses.check_key(&network(address)));
         let by_account = self.accounts.check_key(&account.to_lowercase());
-        for refused in by_address.into_iter().chain([by_account]).filter_map(Result::err) {
+        let checked = by_address.unwrap_or(Ok(())).and(by_account);
+        checked.map_err(|refused| {
             let wait = refused.wait_time_from(DefaultClock::default().now());
-            let seconds = u32::try_from(wait.as_secs() + 1).unwrap_or(u32::MAX);
-            return Err(Error::SlowDown { seconds });
-        }
-        Ok(())
+            Error::SlowDown { seconds: u32::try_from(wait.as_secs() + 1).unwrap_or(u32::MAX) }
+        })
     }
 }
 

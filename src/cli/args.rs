@@ -140,6 +140,9 @@ pub struct ConnectArgs {
     /// The hub to talk to [default: http://127.0.0.1:8000]
     #[arg(long, env = "OPSHUB_URL", global = true)]
     pub url: Option<String>,
+    /// The certificate authorities to believe of an https hub, in PEM form [default: this machine's]
+    #[arg(long, env = "OPSHUB_CACERT", global = true, value_name = "FILE")]
+    pub cacert: Option<PathBuf>,
 }
 
 /// Arguments of `status`.
@@ -433,14 +436,21 @@ impl FormatArg {
 }
 
 impl ConnectArgs {
-    /// The hub's address: the flag or variable, then `.env` in `dir`, then the default.
-    pub(super) fn resolve(&self, dir: &Path) -> Result<String, Failure> {
-        if let Some(url) = self.url.as_deref().filter(|url| !url.trim().is_empty()) {
-            return Ok(url.to_owned());
+    /// The hub's address and the authorities to believe: flags or variables, then `.env` in `dir`, then the
+    /// defaults.
+    pub(super) fn resolve(&self, dir: &Path) -> Result<(String, Option<PathBuf>), Failure> {
+        let given = |text: &Option<String>| text.clone().filter(|text| !text.trim().is_empty());
+        let cacert = self.cacert.as_ref().map(|path| path.display().to_string());
+        let (mut url, mut cacert) = (given(&self.url), given(&cacert));
+        let secure = url.as_ref().is_some_and(|url| url.starts_with("https:"));
+        if url.is_none() || (secure && cacert.is_none()) {
+            let env = config::environment(dir)?;
+            let find =
+                |wanted: &str| env.iter().find(|(name, value)| name == wanted && !value.trim().is_empty());
+            url = url.or_else(|| find("OPSHUB_URL").map(|(_, url)| url.clone()));
+            cacert = cacert.or_else(|| find("OPSHUB_CACERT").map(|(_, path)| path.clone()));
         }
-        let env = config::environment(dir)?;
-        let set = env.into_iter().find(|(name, value)| name == "OPSHUB_URL" && !value.trim().is_empty());
-        Ok(set.map_or_else(|| DEFAULT_URL.to_owned(), |(_, url)| url))
+        Ok((url.unwrap_or_else(|| DEFAULT_URL.to_owned()), cacert.map(PathBuf::from)))
     }
 }
 

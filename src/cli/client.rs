@@ -1,5 +1,6 @@
 //! A client of the hub's HTTP interface: requests, answers, and what else can come of them.
 
+use std::path::Path;
 use std::time::{Duration, Instant};
 
 use awc::error::{ConnectError, SendRequestError};
@@ -10,6 +11,7 @@ use uuid::Uuid;
 
 use super::failure::{Failure, Refusal};
 use super::output::note;
+use super::tls;
 
 /// How long an answer may take, unless the request asks to wait.
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(15);
@@ -46,15 +48,25 @@ pub(super) struct Answer {
 }
 
 impl Client {
+    /// A client of the hub at `url`; over TLS it believes the authorities in the file `cacert`, or without one
+    /// those of this machine.
+    ///
     /// # Errors
-    /// An address that is none; nothing is sent yet.
-    pub(super) fn new(url: &str) -> Result<Self, Failure> {
+    /// An address that is none, or authorities that cannot be read; nothing is sent yet.
+    pub(super) fn new(url: &str, cacert: Option<&Path>) -> Result<Self, Failure> {
+        let base = normalize(url)?;
+        let connector = awc::Connector::new();
+        let connector = match base.starts_with("https://") {
+            true => connector.rustls_0_23(tls::config(cacert)?),
+            false => connector,
+        };
         let http = awc::Client::builder()
+            .connector(connector)
             .timeout(ANSWER_TIMEOUT)
             .disable_redirects()
             .add_default_header(("User-Agent", concat!("opshub-cli/", env!("CARGO_PKG_VERSION"))))
             .finish();
-        Ok(Self { base: normalize(url)?, http })
+        Ok(Self { base, http })
     }
 
     /// The hub's address, without a slash at the end.
@@ -227,21 +239,16 @@ fn encode(text: &str) -> String {
 fn normalize(url: &str) -> Result<String, Failure> {
     let url = url.trim();
     let bad = |why: &str| Failure::Usage(format!("{url} is not the address of a hub: {why}"));
-    let rest = match url.split_once("://") {
-        Some(("http", rest)) => rest,
-        Some(("https", _)) => {
-            return Err(bad(
-                "the command line speaks http:// only; use it inside the network, or through a tunnel",
-            ));
-        }
-        Some(_) => return Err(bad("expected http://HOST:PORT")),
-        None => url,
+    let (scheme, rest) = match url.split_once("://") {
+        Some((scheme @ ("http" | "https"), rest)) => (scheme, rest),
+        Some(_) => return Err(bad("expected http://HOST:PORT or https://HOST:PORT")),
+        None => ("http", url),
     };
     let rest = rest.trim_end_matches('/');
     if rest.is_empty() || rest.contains(['?', '#', '@', ' ']) {
-        return Err(bad("expected http://HOST:PORT"));
+        return Err(bad("expected http://HOST:PORT or https://HOST:PORT"));
     }
-    Ok(format!("http://{rest}"))
+    Ok(format!("{scheme}://{rest}"))
 }
 
 #[cfg(test)]
@@ -255,15 +262,16 @@ mod tests {
             ("http://127.0.0.1:8000/", "http://127.0.0.1:8000"),
             ("hub:8000", "http://hub:8000"),
             (" http://proxy/ops/ ", "http://proxy/ops"),
+            ("https://hub.example/", "https://hub.example"),
         ] {
-            assert_eq!(Client::new(given).map(|client| client.base).unwrap(), base);
+            assert_eq!(normalize(given).unwrap(), base);
         }
     }
 
     #[test]
     fn an_address_that_cannot_be_is_a_usage_error() {
-        for given in ["https://hub", "ws://hub", "", "http://", "http://u:p@hub", "http://hub?x"] {
-            assert_eq!(Client::new(given).err().unwrap().exit_code(), 2, "{given}");
+        for given in ["wss://hub", "ws://hub", "https://", "", "http://", "http://u:p@hub", "http://hub?x"] {
+            assert_eq!(Client::new(given, None).err().unwrap().exit_code(), 2, "{given}");
         }
     }
 
@@ -279,7 +287,7 @@ mod tests {
     async fn nobody_at_the_address_is_unreachable() {
         // Bound and closed again, so that nobody listens there.
         let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
-        let client = Client::new(&format!("127.0.0.1:{port}")).unwrap();
+        let client = Client::new(&format!("127.0.0.1:{port}"), None).unwrap();
         let failure = client.send(&Call::get("/health")).await.unwrap_err();
         assert_eq!(
             failure.to_string(),

@@ -16,6 +16,7 @@ mod output;
 mod state;
 #[cfg(test)]
 mod tests;
+mod tls;
 mod top;
 mod wait;
 mod watch;
@@ -83,8 +84,8 @@ fn online(
     connect: &ConnectArgs,
     work: impl AsyncFnOnce(Client) -> Result<(), Failure>,
 ) -> Result<(), Failure> {
-    let url = connect.resolve(Path::new("."))?;
-    actix_rt::System::new().block_on(async { work(Client::new(&url)?).await })
+    let (url, cacert) = connect.resolve(Path::new("."))?;
+    actix_rt::System::new().block_on(async { work(Client::new(&url, cacert.as_deref())?).await })
 }
 
 /// Lets Ctrl-C end what runs until it is ended, as no failure.

@@ -27,6 +27,14 @@ pub(super) fn check(config: &Config, origin: impl Fn(&str) -> Origin) -> Vec<Pro
             expected: "at least one origin, such as https://hooks.slack.com".into(),
         });
     }
+    if config.tls.cert.is_some() != config.tls.key.is_some() {
+        let (set, missing) = match config.tls.cert {
+            Some(_) => ("tls.cert", "tls.key"),
+            None => ("tls.key", "tls.cert"),
+        };
+        let message = format!("{set} needs {missing} as well: both or none");
+        problems.push(Problem::Conflict { origin: origin(set), message });
+    }
     let mut below = |low: (&str, u64), high: (&str, u64)| {
         if low.1 >= high.1 {
             // The one to look at is the one that somebody set.

@@ -21,6 +21,8 @@ pub enum Kind {
     Text,
     /// A path of a folder or file.
     Path,
+    /// As [`Kind::Path`]; may be left open.
+    MaybePath,
     /// The database: a path, or a URL that names one.
     Database,
     /// `true` or `false`.
@@ -31,6 +33,8 @@ pub enum Kind {
     MaybeNumber(u64, u64),
     /// Browser origins.
     Origins,
+    /// Networks and addresses.
+    Networks,
     /// One of a few words.
     Choice(&'static [&'static str]),
     /// As [`Kind::Choice`]; may be left open.
@@ -59,6 +63,10 @@ pub const KEYS: &[Key] = &[
     key("server.data_dir", Kind::Path),
     key("server.shutdown_ms", Kind::Number(100, 10 * MINUTE_MS)),
     key("server.allow_open", Kind::Switch),
+    key("server.trusted_proxies", Kind::Networks),
+    key("server.proxy_header", Kind::Choice(&["x-forwarded-for", "forwarded"])),
+    key("tls.cert", Kind::MaybePath),
+    key("tls.key", Kind::MaybePath),
     Key { path: "store.path", kind: Kind::Database, aliases: &["DATABASE_URL"] },
     key("store.keep_events", Kind::Number(1, MILLION * MILLION)),
     key("store.keep_days", Kind::Number(1, 36_500)),
@@ -76,6 +84,18 @@ pub const KEYS: &[Key] = &[
     key("limits.excess_ms", Kind::Number(0, 10 * MINUTE_MS)),
     key("limits.bad_frames_per_minute", Kind::Number(1, MILLION)),
     key("limits.pending_changes", Kind::Number(1, MILLION)),
+    key("limits.connections_per_address", Kind::Number(0, MILLION)),
+    key("limits.requests_per_second", Kind::Number(0, MILLION)),
+    key("limits.requests_burst", Kind::Number(1, MILLION)),
+    key("limits.principal_requests_per_second", Kind::Number(0, MILLION)),
+    key("limits.principal_requests_burst", Kind::Number(1, MILLION)),
+    key("limits.exempt", Kind::Networks),
+    key("limits.headers", Kind::Number(16, 96)),
+    key("limits.header_bytes", Kind::Number(KIB, 128 * KIB)),
+    key("limits.head_ms", Kind::Number(100, 10 * MINUTE_MS)),
+    key("limits.body_ms", Kind::Number(100, HOUR_MS)),
+    key("limits.body_bytes_per_second", Kind::Number(0, GIB)),
+    key("limits.tls_handshake_ms", Kind::Number(100, 10 * MINUTE_MS)),
     key("session.heartbeat_ms", Kind::Number(10, HOUR_MS)),
     key("session.silence_ms", Kind::Number(20, 24 * HOUR_MS)),
     key("session.outbox_bytes", Kind::Number(KIB, GIB)),

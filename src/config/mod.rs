@@ -17,12 +17,13 @@ mod tests;
 mod values;
 mod yaml;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use chrono_tz::Tz;
 use serde::{Deserialize, Serialize};
 
 use crate::gateway::Definition;
+use crate::net::ProxyHeader;
 use crate::notify::SinkDefinition;
 use crate::slack::SlackConfig;
 
@@ -37,6 +38,8 @@ pub use load::{DEFAULT_FILE, LoadOptions, Setting, environment};
 pub struct Config {
     /// Where the hub listens and keeps its files.
     pub server: ServerConfig,
+    /// The hub's own TLS.
+    pub tls: TlsConfig,
     /// The event log and its database.
     pub store: StoreConfig,
     /// What one document, request or connection may cost.
@@ -82,6 +85,20 @@ pub struct ServerConfig {
     pub shutdown_ms: u64,
     /// Allows a bind beyond loopback in the mode `open`.
     pub allow_open: bool,
+    /// The networks of the proxies that are believed to say for whom they ask.
+    pub trusted_proxies: Vec<String>,
+    /// The header in which they say it.
+    pub proxy_header: ProxyHeader,
+}
+
+/// The hub's own TLS: both files or none.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct TlsConfig {
+    /// The certificate and its chain, in PEM form.
+    pub cert: Option<PathBuf>,
+    /// The certificate's private key, in PEM form.
+    pub key: Option<PathBuf>,
 }
 
 /// The event log and its database.
@@ -128,6 +145,30 @@ pub struct LimitsConfig {
     pub bad_frames_per_minute: u32,
     /// How many changes may wait for the disk before new ones are turned away.
     pub pending_changes: usize,
+    /// The greatest number of live connections from one address; 0 for no limit.
+    pub connections_per_address: usize,
+    /// How many requests a second one address may make; 0 for no limit.
+    pub requests_per_second: u32,
+    /// How many requests one address may make at once before the rate holds.
+    pub requests_burst: u32,
+    /// How many requests a second one principal may make; 0 for no limit.
+    pub principal_requests_per_second: u32,
+    /// How many requests one principal may make at once before the rate holds.
+    pub principal_requests_burst: u32,
+    /// The networks for which no limit by address holds.
+    pub exempt: Vec<String>,
+    /// The greatest number of headers of a request.
+    pub headers: usize,
+    /// The greatest size of a request's headers in bytes.
+    pub header_bytes: usize,
+    /// How long the head of a request may take to arrive, in milliseconds.
+    pub head_ms: u64,
+    /// How long the body of a request may take to arrive, in milliseconds.
+    pub body_ms: u64,
+    /// How many bytes a second of a body must arrive after the first seconds; 0 for any.
+    pub body_bytes_per_second: u64,
+    /// How long a TLS handshake may take, in milliseconds.
+    pub tls_handshake_ms: u64,
 }
 
 /// How live connections behave.
@@ -222,6 +263,11 @@ impl Config {
         self.server.workers.unwrap_or_else(cores).max(1)
     }
 
+    /// The certificate's and the key's file, where the hub speaks TLS itself.
+    pub fn tls_files(&self) -> Option<(&Path, &Path)> {
+        Some((self.tls.cert.as_deref()?, self.tls.key.as_deref()?))
+    }
+
     /// The configured time zone; UTC for a name that [`Config::load`] would refuse.
     pub fn tz(&self) -> Tz {
         self.timezone.parse().unwrap_or(Tz::UTC)
@@ -232,6 +278,7 @@ impl Default for Config {
     fn default() -> Self {
         Self {
             server: ServerConfig::default(),
+            tls: TlsConfig::default(),
             store: StoreConfig::default(),
             limits: LimitsConfig::default(),
             session: SessionConfig::default(),
@@ -257,6 +304,8 @@ impl Default for ServerConfig {
             data_dir: PathBuf::from("."),
             shutdown_ms: 10_000,
             allow_open: false,
+            trusted_proxies: Vec::new(),
+            proxy_header: ProxyHeader::default(),
         }
     }
 }
@@ -288,6 +337,18 @@ impl Default for LimitsConfig {
             excess_ms: 5_000,
             bad_frames_per_minute: 20,
             pending_changes: 4_096,
+            connections_per_address: 1_000,
+            requests_per_second: 1_000,
+            requests_burst: 20_000,
+            principal_requests_per_second: 5_000,
+            principal_requests_burst: 20_000,
+            exempt: vec!["127.0.0.0/8".into(), "::1/128".into()],
+            headers: 64,
+            header_bytes: 32 * 1024,
+            head_ms: 10_000,
+            body_ms: 30_000,
+            body_bytes_per_second: 1_024,
+            tls_handshake_ms: 10_000,
         }
     }
 }

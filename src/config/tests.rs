@@ -80,17 +80,22 @@ fn every_key_can_be_set_by_its_variable() {
             Kind::Level => "trace".into(),
             Kind::Zone => "Asia/Tokyo".into(),
             Kind::Text | Kind::Secret => "localhost".into(),
-            Kind::Path | Kind::Database => "elsewhere".into(),
+            Kind::Networks => "192.0.2.0/24".into(),
+            Kind::Path | Kind::MaybePath | Kind::Database => "elsewhere".into(),
         };
         // Some keys must stay below others at their highest, so those are raised with them.
         let partners = env(&[
             ("OPSHUB_SESSION__SILENCE_MS", "86400000"),
             ("OPSHUB_SERVER__SHUTDOWN_MS", "600000"),
             ("OPSHUB_AUTH__SESSION_MAX_MS", "31622400000"),
+            // And these go together.
+            ("OPSHUB_TLS__CERT", "hub.pem"),
+            ("OPSHUB_TLS__KEY", "hub.key"),
         ]);
         let mut all = vec![(key.variable(), text)];
-        all.extend(partners.into_iter().filter(|(name, _)| *name != key.variable()));
-        let before = load("", LoadOptions { env: all[1..].to_vec(), ..LoadOptions::default() }).unwrap();
+        all.extend(partners.iter().filter(|(name, _)| *name != key.variable()).cloned());
+        let without = if key.path.starts_with("tls.") { partners } else { all[1..].to_vec() };
+        let before = load("", LoadOptions { env: without, ..LoadOptions::default() }).unwrap();
         let after = load("", LoadOptions { env: all, ..LoadOptions::default() }).unwrap();
         assert_ne!(before, after, "{} changed nothing", key.variable());
     }
@@ -100,6 +105,32 @@ fn every_key_can_be_set_by_its_variable() {
 fn a_variable_of_our_own_wins_over_a_common_one() {
     let config = variables(&[("PORT", "1"), ("OPSHUB_SERVER__PORT", "2")]).unwrap();
     assert_eq!(config.server.port, 2);
+}
+
+#[test]
+fn networks_are_listed_and_none_is_a_word() {
+    let config = variables(&[
+        ("OPSHUB_SERVER__TRUSTED_PROXIES", "10.0.0.0/8, 192.0.2.7"),
+        ("OPSHUB_LIMITS__EXEMPT", "none"),
+    ])
+    .unwrap();
+    assert_eq!(config.server.trusted_proxies, ["10.0.0.0/8", "192.0.2.7"]);
+    assert_eq!(config.limits.exempt, [""; 0]);
+    for wrong in ["proxy.example", "10.0.0.0/33", "10.0.0.0/8;192.0.2.7"] {
+        let error = variables(&[("OPSHUB_SERVER__TRUSTED_PROXIES", wrong)]).unwrap_err().to_string();
+        assert!(error.contains("server.trusted_proxies") && error.contains("10.0.0.0/8"), "{error}");
+    }
+    let error = load("limits:\n  exempt: 10.0.0.0/8\n", LoadOptions::default()).unwrap_err().to_string();
+    assert!(error.contains("line 2") && error.contains("networks"), "{error}");
+}
+
+#[test]
+fn a_certificate_needs_its_key() {
+    for (set, missing) in [("CERT", "tls.key"), ("KEY", "tls.cert")] {
+        let name = format!("OPSHUB_TLS__{set}");
+        let error = variables(&[(&name, "hub.pem")]).unwrap_err().to_string();
+        assert!(error.contains(&name) && error.contains(missing), "{error}");
+    }
 }
 
 #[test]
@@ -173,7 +204,7 @@ fn a_wrong_value_is_named_with_its_line_and_what_is_expected() {
         ),
         (
             "server: 8000\n",
-            "opshub.yaml line 1: server is 8000, expected keys below it: host, port, workers, cors_origins, data_dir, shutdown_ms, allow_open",
+            "opshub.yaml line 1: server is 8000, expected keys below it: host, port, workers, cors_origins, data_dir, shutdown_ms, allow_open, trusted_proxies, proxy_header",
         ),
         (
             "store:\n  path: [a]\n",
@@ -208,7 +239,7 @@ fn an_unknown_key_is_named_with_what_was_meant() {
         ("servers:\n  a: 1\n", "opshub.yaml line 1: unknown key servers, did you mean server?"),
         (
             "zoo: 1\n",
-            "opshub.yaml line 1: unknown key zoo, there are server, store, limits, session, auth, log, collection, slack, timezone",
+            "opshub.yaml line 1: unknown key zoo, there are server, tls, store, limits, session, auth, log, collection, slack, timezone",
         ),
     ] {
         assert_eq!(yaml(text).unwrap_err(), message);

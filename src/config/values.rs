@@ -3,6 +3,10 @@
 use serde_json::Value;
 
 use super::keys::Kind;
+use crate::net::Networks;
+
+/// The word for an empty list, since an empty variable counts as not set.
+const NONE: &str = "none";
 
 /// What a value may look like where it was written.
 #[derive(Clone, Debug, PartialEq)]
@@ -38,7 +42,9 @@ pub(super) fn from_typed(kind: &Kind, raw: &Raw) -> Result<Value, Refusal> {
         {
             Ok(Value::from(*number))
         }
-        (Kind::MaybeNumber(..) | Kind::MaybeChoice(_) | Kind::Database, Raw::Nothing) => Ok(Value::Null),
+        (Kind::MaybeNumber(..) | Kind::MaybeChoice(_) | Kind::Database | Kind::MaybePath, Raw::Nothing) => {
+            Ok(Value::Null)
+        }
         (Kind::Switch, Raw::Bool(on)) => Ok(Value::from(*on)),
         (Kind::Origins, Raw::List(items)) => {
             let origin = |item: &Raw| match item {
@@ -52,7 +58,18 @@ pub(super) fn from_typed(kind: &Kind, raw: &Raw) -> Result<Value, Refusal> {
                 .map(Value::from)
                 .ok_or_else(|| expected(kind))
         }
-        (Kind::Number(..) | Kind::MaybeNumber(..) | Kind::Switch | Kind::Origins, _) => Err(expected(kind)),
+        (Kind::Networks, Raw::List(items)) => {
+            let text = |item: &Raw| match item {
+                Raw::Text(text) => Some(text.clone()),
+                _ => None,
+            };
+            let texts = items.iter().map(text).collect::<Option<Vec<_>>>();
+            let texts = texts.filter(|texts| Networks::parse(texts).is_ok());
+            texts.map(Value::from).ok_or_else(|| expected(kind))
+        }
+        (Kind::Number(..) | Kind::MaybeNumber(..) | Kind::Switch | Kind::Origins | Kind::Networks, _) => {
+            Err(expected(kind))
+        }
         (_, Raw::Text(text)) => from_words(kind, text),
         _ => Err(expected(kind)),
     }
@@ -71,7 +88,8 @@ pub(super) fn from_text(kind: &Kind, text: &str) -> Result<Value, Refusal> {
             "false" | "0" | "no" | "off" => Ok(Value::from(false)),
             _ => Err(expected(kind)),
         },
-        Kind::Origins => {
+        Kind::Networks if text == NONE => Ok(Value::Array(Vec::new())),
+        Kind::Origins | Kind::Networks => {
             let parts = text.split(',').map(str::trim).filter(|part| !part.is_empty());
             from_typed(kind, &Raw::List(parts.map(|part| Raw::Text(part.into())).collect()))
         }
@@ -98,7 +116,7 @@ fn expected(kind: &Kind) -> Refusal {
 pub(super) fn describe(kind: &Kind) -> String {
     match kind {
         Kind::Text => "text".into(),
-        Kind::Path => "a path (in quotes when it looks like a number)".into(),
+        Kind::Path | Kind::MaybePath => "a path (in quotes when it looks like a number)".into(),
         Kind::Database => "a file path or sqlite://<path>, without parameters".into(),
         Kind::Switch => "true or false".into(),
         Kind::Number(min, max) => format!("a whole number between {min} and {max}"),
@@ -107,6 +125,9 @@ pub(super) fn describe(kind: &Kind) -> String {
         }
         Kind::Origins => {
             "origins such as https://ops.example.org: scheme, host and port, no path, no *".into()
+        }
+        Kind::Networks => {
+            format!("networks such as 10.0.0.0/8 and addresses such as 192.0.2.7, or in a variable {NONE}")
         }
         Kind::Choice(words) => format!("one of {}", words.join(", ")),
         Kind::MaybeChoice(words) => format!("one of {}, or nothing", words.join(", ")),

@@ -96,6 +96,21 @@ pub enum Error {
         /// The limit in bytes.
         limit: usize,
     },
+    /// The head of the request is too large.
+    #[error("{message}")]
+    HeadTooLarge {
+        /// What is too large, and the limit.
+        message: String,
+    },
+    /// The request did not arrive in time.
+    #[error("{message}")]
+    RequestTimeout {
+        /// What was waited for, and for how long.
+        message: String,
+    },
+    /// The body is encoded, so that nobody knows how large it would become.
+    #[error("bodies with Content-Encoding are not read, send them as they are")]
+    EncodedBody,
     /// Nothing is at this path.
     #[error("nothing is at this path")]
     NotFound,
@@ -172,6 +187,9 @@ pub enum Error {
     /// The hub has as many connections as it may have.
     #[error("too many connections")]
     TooManyConnections,
+    /// The caller's address has as many connections as it may have.
+    #[error("too many connections from this address")]
+    TooManyFromAddress,
     /// The caller sends more than its rate allows.
     #[error("too many messages, slow down")]
     RateLimited,
@@ -236,6 +254,9 @@ impl Error {
             Error::TestFailed { .. } => (409, "test_failed"),
             Error::LimitExceeded { .. } => (413, "limit_exceeded"),
             Error::TooLarge { .. } => (413, "payload_too_large"),
+            Error::HeadTooLarge { .. } => (431, "head_too_large"),
+            Error::RequestTimeout { .. } => (408, "request_timeout"),
+            Error::EncodedBody => (415, "unsupported_encoding"),
             Error::NotFound => (404, "not_found"),
             Error::MethodNotAllowed { .. } => (405, "method_not_allowed"),
             Error::UnsupportedMediaType { .. } => (415, "unsupported_media_type"),
@@ -251,6 +272,7 @@ impl Error {
             Error::Overloaded => (503, "overloaded"),
             Error::ShuttingDown => (503, "shutting_down"),
             Error::TooManyConnections => (503, "too_many_connections"),
+            Error::TooManyFromAddress => (429, "too_many_connections"),
             Error::RateLimited | Error::SlowDown { .. } => (429, "rate_limited"),
             Error::UnknownTopic { .. } => (400, "unknown_topic"),
             Error::UnknownType { .. } => (400, "unknown_type"),
@@ -280,7 +302,7 @@ impl Error {
             Error::Overloaded | Error::RateLimited | Error::NotReady => Some(1),
             Error::StorageUnavailable { .. } => Some(2),
             Error::SlowDown { seconds } => Some(*seconds),
-            Error::ShuttingDown | Error::TooManyConnections => Some(5),
+            Error::ShuttingDown | Error::TooManyConnections | Error::TooManyFromAddress => Some(5),
             _ => None,
         }
     }
@@ -356,6 +378,9 @@ mod tests {
             (Error::TestFailed { path: text() }, 409, "test_failed"),
             (Error::LimitExceeded { message: text() }, 413, "limit_exceeded"),
             (Error::TooLarge { limit: 1 }, 413, "payload_too_large"),
+            (Error::HeadTooLarge { message: text() }, 431, "head_too_large"),
+            (Error::RequestTimeout { message: text() }, 408, "request_timeout"),
+            (Error::EncodedBody, 415, "unsupported_encoding"),
             (Error::NotFound, 404, "not_found"),
             (Error::MethodNotAllowed { allowed: text() }, 405, "method_not_allowed"),
             (Error::UnsupportedMediaType { expected: text() }, 415, "unsupported_media_type"),
@@ -371,6 +396,7 @@ mod tests {
             (Error::Overloaded, 503, "overloaded"),
             (Error::ShuttingDown, 503, "shutting_down"),
             (Error::TooManyConnections, 503, "too_many_connections"),
+            (Error::TooManyFromAddress, 429, "too_many_connections"),
             (Error::RateLimited, 429, "rate_limited"),
             (Error::SlowDown { seconds: 7 }, 429, "rate_limited"),
             (Error::UnknownTopic { topic: text(), known: text() }, 400, "unknown_topic"),

@@ -7,6 +7,7 @@
 
 mod actor;
 mod encoding;
+mod head;
 mod logs;
 mod mirror;
 mod outbox;
@@ -15,6 +16,7 @@ mod replay;
 mod report;
 mod socket;
 mod subscriber;
+mod tcp;
 mod wire;
 mod writer;
 
@@ -27,5 +29,6 @@ pub use mirror::Mirror;
 pub use outbox::{Outbox, OutboxBody};
 pub use replay::{Resume, ResumePoint, decide_resume};
 pub use report::{ConnectionReport, ConnectionState, Identity};
-pub use socket::SharedSocket;
+pub use socket::{SharedSocket, SocketParts, UnderWay};
 pub use subscriber::{OutboxLimits, Subscriber};
+pub use tcp::{Tcp, WeakTcp};

@@ -5,9 +5,15 @@ use std::io::{self, IoSlice};
 use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context, Poll};
+use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use tokio::net::TcpStream;
+use tokio_rustls::server::TlsStream;
+
+use crate::net::Place;
+
+use super::head::HeadTimer;
+use super::tcp::Tcp;
 
 /// A socket with two users on one worker.
 ///
@@ -18,14 +24,61 @@ pub struct SharedSocket(Rc<Inner>);
 
 #[derive(Debug)]
 struct Inner {
-    stream: RefCell<TcpStream>,
+    tcp: Tcp,
+    /// What is between the connection and its users, where it is by TLS.
+    tls: Option<RefCell<Box<TlsStream<Tcp>>>>,
     flushes: Cell<u64>,
+    head: HeadTimer,
+    /// Its place among those of its address.
+    _place: Option<Place>,
+}
+
+/// What a socket goes by.
+#[derive(Debug)]
+pub struct SocketParts {
+    /// The connection.
+    pub tcp: Tcp,
+    /// The TLS on it.
+    pub tls: Option<Box<TlsStream<Tcp>>>,
+    /// How long the head of a request may take; none where heads do not come one after the other (HTTP/2).
+    pub head: Option<Duration>,
+    /// Its place among those of its address.
+    pub place: Option<Place>,
 }
 
 impl SharedSocket {
-    /// Shares `stream`.
-    pub fn new(stream: TcpStream) -> SharedSocket {
-        SharedSocket(Rc::new(Inner { stream: RefCell::new(stream), flushes: Cell::new(0) }))
+    /// Shares a connection.
+    pub fn new(parts: SocketParts) -> SharedSocket {
+        let SocketParts { tcp, tls, head, place } = parts;
+        SharedSocket(Rc::new(Inner {
+            tcp,
+            tls: tls.map(RefCell::new),
+            flushes: Cell::new(0),
+            head: HeadTimer::new(head),
+            _place: place,
+        }))
+    }
+
+    /// Notes that a whole head came; the request lasts until what this gives is dropped.
+    pub fn begin_request(&self) -> UnderWay {
+        self.0.tcp.set_heard();
+        self.0.head.begin();
+        UnderWay(self.clone())
+    }
+
+    /// How many requests are under way on this connection.
+    pub fn under_way(&self) -> u32 {
+        self.0.head.under_way()
+    }
+
+    /// Notes that no further request comes: what arrives from here on is something else.
+    pub fn upgrade(&self) {
+        self.0.head.switch_off();
+    }
+
+    /// Ends the connection at once.
+    pub fn abort(&self) {
+        self.0.tcp.abort();
     }
 
     /// How often the HTTP stack has handed over everything that it had to write: it says so each time
@@ -34,21 +87,99 @@ impl SharedSocket {
         self.0.flushes.get()
     }
 
-    /// Writes what the kernel takes now.
+    /// Writes what can be written now. Under TLS some of it may be held back; `Ok(0)` tells that
+    /// some of that went, and nothing of `slices`.
     ///
     /// # Errors
-    /// `WouldBlock` where it takes nothing, else what is wrong with the connection.
+    /// `WouldBlock` where the kernel takes nothing, else what is wrong with the connection.
     pub(super) fn try_write(&self, slices: &[IoSlice<'_>]) -> io::Result<usize> {
-        self.0.stream.borrow().try_write_vectored(slices)
+        match &self.0.tls {
+            Some(tls) => try_write_tls(&mut tls.borrow_mut(), slices),
+            None => match self.0.tcp.try_write(slices)? {
+                0 if slices.iter().any(|slice| !slice.is_empty()) => Err(io::ErrorKind::WriteZero.into()),
+                taken => Ok(taken),
+            },
+        }
+    }
+
+    /// Whether TLS holds something back that was taken for written.
+    pub(super) fn holds_back(&self) -> bool {
+        self.0.tls.as_ref().is_some_and(|tls| tls.borrow().get_ref().1.wants_write())
     }
 
     /// Ready when the kernel takes bytes again.
     pub(super) fn poll_writable(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        self.0.stream.borrow().poll_write_ready(cx)
+        self.0.tcp.poll_writable(cx)
     }
 
-    fn with<T>(&self, work: impl FnOnce(Pin<&mut TcpStream>) -> T) -> T {
-        work(Pin::new(&mut *self.0.stream.borrow_mut()))
+    fn with<T>(&self, work: impl FnOnce(Pin<&mut dyn Stream>) -> T) -> T {
+        match &self.0.tls {
+            Some(tls) => work(Pin::new(&mut **tls.borrow_mut())),
+            None => work(Pin::new(&mut self.0.tcp.clone())),
+        }
+    }
+}
+
+/// What both kinds of connections are.
+trait Stream: AsyncRead + AsyncWrite + Unpin {}
+
+impl<T: AsyncRead + AsyncWrite + Unpin> Stream for T {}
+
+/// A request that is being answered.
+#[derive(Debug)]
+pub struct UnderWay(SharedSocket);
+
+impl Drop for UnderWay {
+    fn drop(&mut self) {
+        self.0.0.head.end();
+    }
+}
+
+/// Gives `slices` to TLS, as far as its own buffer has room, and that to the kernel.
+fn try_write_tls(tls: &mut TlsStream<Tcp>, slices: &[IoSlice<'_>]) -> io::Result<usize> {
+    let (tcp, session) = tls.get_mut();
+    if session.wants_write() {
+        // What came before goes before: there is room for more only when it is gone.
+        send(tcp, session)?;
+        if session.wants_write() {
+            return Ok(0);
+        }
+    }
+    let taken = io::Write::write_vectored(&mut session.writer(), slices)?;
+    match send(tcp, session) {
+        Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(taken),
+        sent => sent.map(|()| taken),
+    }
+}
+
+/// Sends what TLS has ready, as far as the kernel takes it; an error only where that was nothing.
+fn send(tcp: &Tcp, session: &mut rustls::ServerConnection) -> io::Result<()> {
+    let mut sent = 0;
+    while session.wants_write() {
+        match session.write_tls(&mut Kernel(tcp)) {
+            Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
+            Ok(count) => sent += count,
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock && sent > 0 => return Ok(()),
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(())
+}
+
+/// The kernel's side of a connection, for TLS to write to.
+struct Kernel<'a>(&'a Tcp);
+
+impl io::Write for Kernel<'_> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.try_write(&[IoSlice::new(bytes)])
+    }
+
+    fn write_vectored(&mut self, slices: &[IoSlice<'_>]) -> io::Result<usize> {
+        self.0.try_write(slices)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
     }
 }
 
@@ -58,7 +189,16 @@ impl AsyncRead for SharedSocket {
         cx: &mut Context<'_>,
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        self.with(|stream| stream.poll_read(cx, buffer))
+        let before = buffer.filled().len();
+        match self.with(|stream| stream.poll_read(cx, buffer)) {
+            Poll::Pending => self.0.head.poll_late(cx).map(Err),
+            read => {
+                if buffer.filled().len() > before {
+                    self.0.head.note_bytes();
+                }
+                read
+            }
+        }
     }
 }
 
@@ -73,7 +213,14 @@ impl AsyncWrite for SharedSocket {
     }
 
     fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        self.with(|stream| stream.poll_shutdown(cx))
+        match self.with(|stream| stream.poll_shutdown(cx)) {
+            // A last word of TLS that its client does not take is not waited for.
+            Poll::Pending => {
+                self.abort();
+                Poll::Ready(Ok(()))
+            }
+            done => done,
+        }
     }
 
     fn poll_write_vectored(
@@ -85,6 +232,6 @@ impl AsyncWrite for SharedSocket {
     }
 
     fn is_write_vectored(&self) -> bool {
-        self.0.stream.borrow().is_write_vectored()
+        true
     }
 }

@@ -362,7 +362,9 @@ impl Subscriber {
         self.closed = true;
         self.private.clear();
         self.sending.clear();
-        self.wire = None;
+        if let Some(wire) = self.wire.take() {
+            wire.give_up();
+        }
         self.waiting_since = None;
         self.finish();
     }

@@ -59,9 +59,17 @@ impl Wire {
         Poll::Pending
     }
 
-    /// Whether nothing waits to be written.
+    /// Whether nothing waits to be written, not even in TLS.
     pub(super) fn is_empty(&self) -> bool {
-        self.left.is_empty()
+        self.left.is_empty() && !self.socket.holds_back()
+    }
+
+    /// Ends the connection where something waits that its client does not take: the HTTP stack would wait
+    /// for that before it lets the connection go.
+    pub(super) fn give_up(&self) {
+        if !self.is_empty() {
+            self.socket.abort();
+        }
     }
 
     /// Whether another piece may be added to the next write.
@@ -75,7 +83,7 @@ impl Wire {
         self.left.push_back(piece);
     }
 
-    /// Writes once; tells how many bytes were taken.
+    /// Writes once; tells how many bytes were taken. None may be where TLS had something left.
     ///
     /// # Errors
     /// `WouldBlock` where the kernel takes nothing, else what is wrong with the connection.

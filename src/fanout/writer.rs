@@ -90,7 +90,6 @@ impl Mirror {
                 return Progress::Done;
             };
             match wire.write() {
-                Ok(0) => return Progress::Broken,
                 Ok(_) => subscriber.note_taken(self.about_now.get()),
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {

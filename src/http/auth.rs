@@ -15,6 +15,7 @@ use crate::protocol::error::ErrorBody;
 use crate::session::handshake::COOKIES;
 
 use super::error::ApiError;
+use super::guard::client;
 use super::request::{Caller, JSON, json_body};
 use super::rights::peer;
 use super::state::AppState;
@@ -230,17 +231,13 @@ fn welcome(request: &HttpRequest, state: &AppState, signed_in: &SignedIn) -> Htt
 /// The session's cookie (RFC 6265bis): for no script, no other site, and over TLS for this host alone.
 fn cookie(request: &HttpRequest, value: String) -> Cookie<'static> {
     let [held_to_host, plain] = COOKIES;
-    let secure = is_secure(request);
+    let secure = client(request).secure;
     Cookie::build(if secure { held_to_host } else { plain }, value)
         .path("/")
         .http_only(true)
         .same_site(SameSite::Lax)
         .secure(secure)
         .finish()
-}
-
-fn is_secure(request: &HttpRequest) -> bool {
-    request.app_config().secure()
 }
 
 fn user_agent(request: &HttpRequest) -> Option<&str> {

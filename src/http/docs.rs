@@ -46,6 +46,7 @@ pub(super) async fn get_docs_file(
         Some(file) => Ok(HttpResponse::Ok()
             .content_type(file.content_type)
             .insert_header((header::CONTENT_SECURITY_POLICY, DOCS_POLICY))
+            .insert_header((header::CACHE_CONTROL, "no-cache"))
             .body(file.bytes.to_vec())),
         None => Err(Error::NotFound.into()),
     }

@@ -56,6 +56,10 @@ pub(super) fn write(error: &Error, request_id: &str) -> HttpResponse {
                 HeaderValue::from_static("Bearer realm=\"opshub\""),
             ));
         }
+        Error::EncodedBody => {
+            // RFC 9110 section 15.5.16.
+            response.insert_header((header::ACCEPT_ENCODING, "identity"));
+        }
         Error::BadHandshake { .. } => {
             response.insert_header((header::SEC_WEBSOCKET_VERSION, HeaderValue::from_static("13")));
         }

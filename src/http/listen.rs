@@ -1,29 +1,51 @@
 //! From an accepted socket to the requests on it.
 
+use std::io;
+use std::rc::Rc;
+use std::sync::Arc;
 use std::time::Duration;
 
-use actix_http::{HttpService, Request, error::DispatchError};
+use actix_http::{HttpService, Protocol, Request, error::DispatchError};
 use actix_server::GracefulShutdownSignal;
 use actix_service::{IntoServiceFactory, ServiceFactory, ServiceFactoryExt, fn_service, map_config};
 use actix_web::body::MessageBody;
 use actix_web::dev::{AppConfig, Extensions, ServiceResponse};
 use actix_web::rt::net::TcpStream;
+use rustls::ServerConfig;
 use socket2::SockRef;
+use std::net::SocketAddr;
+use tokio_rustls::TlsAcceptor;
 
-use crate::fanout::SharedSocket;
+use crate::fanout::{SharedSocket, SocketParts, Tcp};
+
+use super::door::{Door, DoorSettings};
 
 /// What the kernel may hold for one connection that takes nothing, in bytes.
 const SEND_BUFFER_BYTES: usize = 64 * 1024;
 
+/// How connections are served.
+#[derive(Clone)]
+pub struct Listening {
+    /// A connection whose client takes nothing for so long is ended by the kernel: one that is blocked in
+    /// a write can be ended only from there.
+    pub stall: Duration,
+    /// How long the head of a request may take.
+    pub head: Duration,
+    /// The hub's own TLS, where it speaks that.
+    pub tls: Option<Arc<ServerConfig>>,
+    /// How long its handshake may take.
+    pub handshake: Duration,
+    /// Who is let in.
+    pub door: DoorSettings,
+    /// Ends connections that wait for another request.
+    pub shutdown: GracefulShutdownSignal,
+}
+
 /// Serves `app` on sockets that its handlers may share, as `conn_data` of a request: actix-web's own
 /// server keeps them to itself.
-///
-/// A connection whose client takes nothing for `stall` is ended by the kernel: one that is blocked in a
-/// write can be ended only from there. `shutdown` ends those that wait for another request.
 pub fn serve<F, S, B>(
     app: F,
-    stall: Duration,
-    shutdown: GracefulShutdownSignal,
+    listening: Listening,
 ) -> impl ServiceFactory<TcpStream, Config = (), Response = (), Error = DispatchError, InitError = ()>
 where
     F: IntoServiceFactory<S, Request>,
@@ -38,23 +60,56 @@ where
     B: MessageBody + 'static,
 {
     let app = app.into_factory().map_err(|error| error.error_response());
+    let shutdown = listening.shutdown.clone();
     let requests = HttpService::build()
         .graceful_shutdown_signal(move || {
             let shutdown = shutdown.clone();
             async move { shutdown.notified().await }
         })
+        .client_request_timeout(listening.head)
         // Not a small value: after the close of a WebSocket the stack would linger for far longer.
         .client_disconnect_timeout(Duration::ZERO)
         .on_connect_ext(|socket: &SharedSocket, data: &mut Extensions| {
             data.insert(socket.clone());
         })
-        .h1(map_config(app, |()| AppConfig::default()));
-    let sockets = fn_service(move |stream: TcpStream| async move {
-        tune(&stream, stall);
-        let peer = stream.peer_addr().ok();
-        Ok((SharedSocket::new(stream), peer))
+        .finish(map_config(app, |()| AppConfig::default()));
+    let listening = Rc::new((Door::new(listening.door.clone()), listening));
+    let sockets = fn_service(move |stream: TcpStream| {
+        let listening = listening.clone();
+        async move {
+            let (door, listening) = &*listening;
+            accept(stream, door, listening).await.map_err(DispatchError::Io)
+        }
     });
     sockets.and_then(requests)
+}
+
+/// Lets a connection in and speaks TLS with it.
+async fn accept(
+    stream: TcpStream,
+    door: &Door,
+    listening: &Listening,
+) -> io::Result<(SharedSocket, Protocol, Option<SocketAddr>)> {
+    tune(&stream, listening.stall);
+    let peer = stream.peer_addr().ok();
+    let tcp = Tcp::new(stream);
+    let Some(place) = door.let_in(&tcp, peer, listening.tls.is_some()) else {
+        log::debug!("a connection from {peer:?} is refused, its address has too many");
+        return Err(io::ErrorKind::ConnectionRefused.into());
+    };
+    let tls = match &listening.tls {
+        None => None,
+        Some(config) => {
+            let shaken = TlsAcceptor::from(config.clone()).accept(tcp.clone());
+            Some(Box::new(tokio::time::timeout(listening.handshake, shaken).await??))
+        }
+    };
+    let http2 = tls.as_ref().is_some_and(|tls| tls.get_ref().1.alpn_protocol() == Some(b"h2"));
+    let (protocol, head) = match http2 {
+        true => (Protocol::Http2, None),
+        false => (Protocol::Http1, Some(listening.head)),
+    };
+    Ok((SharedSocket::new(SocketParts { tcp, tls, head, place }), protocol, peer))
 }
 
 /// Bounds what the kernel keeps for a connection, and for how long.

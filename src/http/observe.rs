@@ -12,8 +12,11 @@ use actix_web::{HttpMessage, HttpResponse};
 use futures_util::FutureExt;
 
 use crate::domain::Error;
+use crate::fanout::SharedSocket;
+use crate::net::{Client, Networks, ProxyHeader};
 
 use super::error::{self, ApiError};
+use super::headers::Dress;
 use super::state::AppState;
 
 /// The header that names a request.
@@ -40,15 +43,17 @@ pub async fn observe<B: MessageBody + 'static>(
     let state = request.app_data::<Data<AppState>>().cloned();
     let told = state.as_deref().map(|state| &**state);
     request.extensions_mut().insert(RequestId(id.clone()));
+    let (client, dress) = meet(&request, told);
+    let _under_way = request.conn_data::<SharedSocket>().map(SharedSocket::begin_request);
 
     let outcome = AssertUnwindSafe(next.call(request)).catch_unwind().await;
     let outcome = match outcome {
         Ok(Ok(response)) => Ok(in_one_form(response, &id, told)),
-        Ok(Err(error)) => Err(named(&error, &id, told)),
+        Ok(Err(error)) => Err(named(&error, &id, &dress, told)),
         Err(panic) => {
             let cause = panic_message(panic.as_ref());
             log::error!(request_id = id.as_str(); "{method} {path} panicked: {cause}");
-            Err(named(&ApiError(Error::internal(cause)).into(), &id, told))
+            Err(named(&ApiError(Error::internal(cause)).into(), &id, &dress, told))
         }
     };
     let (status, route) = match &outcome {
@@ -65,15 +70,30 @@ pub async fn observe<B: MessageBody + 'static>(
             .observe(elapsed.as_secs_f64());
     }
     log::debug!(
-        request_id = id.as_str(), elapsed_ms = elapsed.as_micros() as f64 / 1e3;
+        request_id = id.as_str(), client = client.shown().as_str(), elapsed_ms = elapsed.as_micros() as f64 / 1e3;
         "{method} {path} {}", status.as_u16()
     );
     outcome.map(|mut response| {
         if let Ok(value) = HeaderValue::from_str(&id) {
             response.headers_mut().insert(REQUEST_ID, value);
         }
+        dress.put_on(response.headers_mut());
         response
     })
+}
+
+/// Finds out who asks, for everything that wants to know, and what the answer's headers will depend on.
+fn meet(request: &ServiceRequest, state: Option<&AppState>) -> (Client, Dress) {
+    let (headers, peer) = (request.headers(), request.request().peer_addr());
+    let Some(network) = state.map(|state| &state.network) else {
+        let client = Client::of(peer, false, headers, &Networks::default(), ProxyHeader::default());
+        return (client, Dress::default());
+    };
+    let client = Client::of(peer, network.tls, headers, &network.trusted, network.proxy_header);
+    let dress = Dress::new(request.request(), network.tls);
+    request.extensions_mut().insert(client);
+    request.extensions_mut().insert(dress.rates.clone());
+    (client, dress)
 }
 
 /// The method as a label: any token is a method, and no caller may make up labels.
@@ -132,7 +152,7 @@ fn is_told<B>(response: &ServiceResponse<B>) -> bool {
 pub(super) struct OwnForm;
 
 /// An error of a middleware, told with the request's id.
-fn named(error: &actix_web::Error, id: &str, state: Option<&AppState>) -> actix_web::Error {
+fn named(error: &actix_web::Error, id: &str, dress: &Dress, state: Option<&AppState>) -> actix_web::Error {
     let error = match error.as_error::<ApiError>() {
         Some(ApiError(error)) => error.clone(),
         None => error::of_status(error.as_response_error().status_code(), body_limit(state)),
@@ -142,6 +162,7 @@ fn named(error: &actix_web::Error, id: &str, state: Option<&AppState>) -> actix_
     if let Ok(value) = HeaderValue::from_str(id) {
         response.headers_mut().insert(REQUEST_ID, value);
     }
+    dress.put_on(response.headers_mut());
     actix_web::error::InternalError::from_response(ApiError(error), response).into()
 }
 

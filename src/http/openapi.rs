@@ -14,7 +14,8 @@ use super::{
         title = "opshub",
         description = "One live picture of a team's operations. Changes are acknowledged once they are on disk; \
             the live protocol is described in /asyncapi.json. A hub on loopback answers 421 to requests for names that \
-            are none of its own.",
+            are none of its own. Any request may be answered 429 with Retry-After, 431 where its head is too large, and \
+            408 where its body comes too slowly.",
         license(name = "MIT OR Apache-2.0"),
     ),
     paths(

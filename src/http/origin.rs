@@ -12,6 +12,8 @@ use actix_web::web::Data;
 use crate::domain::Error;
 
 use super::error::ApiError;
+use super::guard::client;
+use super::headers::host;
 use super::state::AppState;
 
 /// What can be asked with GET and changes something all the same.
@@ -31,7 +33,11 @@ pub async fn check_origin<B: MessageBody>(
     if !safe {
         refuse_foreign(request.request())?;
     }
-    state(request.request())?.origins.check_host(request.headers()).map_err(ApiError)?;
+    let origins = &state(request.request())?.origins;
+    origins.check_host(request.headers()).map_err(ApiError)?;
+    origins
+        .check_authority(request.uri().authority().map(|authority| authority.as_str()))
+        .map_err(ApiError)?;
     next.call(request).await
 }
 
@@ -41,14 +47,14 @@ pub async fn check_origin<B: MessageBody>(
 /// `origin_refused`.
 pub(super) fn refuse_foreign(request: &HttpRequest) -> Result<(), ApiError> {
     let text = |name: &str| request.headers().get(name).map(|value| value.to_str().unwrap_or("null"));
-    let state = state(request)?;
+    let (state, secure) = (state(request)?, client(request).secure);
     let foreign = match (text(header::ORIGIN.as_str()), text("sec-fetch-site")) {
-        (Some(origin), _) => !state.origins.allows(Some(origin)),
+        (Some(origin), _) => !state.origins.allows(Some(origin), secure),
         // An image or a link of a page sends no Origin with its GET, but browsers say where it comes
         // from (Fetch Metadata); and a page that made its name point here is told by that name.
         (None, Some("same-origin" | "none")) => {
-            let host = text(header::HOST.as_str()).unwrap_or_default();
-            !state.origins.allows(Some(&format!("http://{host}")))
+            let (scheme, host) = (if secure { "https" } else { "http" }, host(request));
+            !state.origins.allows(Some(&format!("{scheme}://{host}")), secure)
         }
         (None, Some(_)) => true,
         (None, None) => false,
@@ -88,7 +94,14 @@ pub fn cors(origins: &[String]) -> Cors {
             "x-request-id",
             "last-event-id",
         ])
-        .expose_headers(["etag", "x-request-id", "idempotency-replayed", "retry-after"])
+        .expose_headers([
+            "etag",
+            "x-request-id",
+            "idempotency-replayed",
+            "retry-after",
+            "ratelimit",
+            "ratelimit-policy",
+        ])
         .supports_credentials()
         .block_on_origin_mismatch(false)
         .max_age(3_600);

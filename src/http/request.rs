@@ -7,6 +7,7 @@ use actix_web::web::{Bytes, Data, Payload};
 use actix_web::{FromRequest, HttpMessage, HttpRequest, HttpResponse, HttpResponseBuilder};
 use futures_util::StreamExt;
 use serde_json::Value;
+use tokio::time::Instant;
 
 use crate::auth::Principal;
 use crate::domain::{self, Change, Epoch, Error, Seq};
@@ -21,8 +22,8 @@ pub(super) const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempote
 /// Tells that an answer is the stored one of an earlier request.
 const IDEMPOTENCY_REPLAYED: HeaderName = HeaderName::from_static("idempotency-replayed");
 
-/// How long a body may take to arrive.
-const BODY_WAIT: Duration = Duration::from_secs(30);
+/// How long a body may come as slowly as it likes.
+const BODY_GRACE: Duration = Duration::from_secs(5);
 
 /// A JSON body, read strictly, with its content type.
 #[derive(Debug)]
@@ -37,7 +38,7 @@ pub(super) const JSON: [&str; 1] = ["application/json"];
 /// Reads the body as JSON of one of `types`.
 ///
 /// # Errors
-/// `unsupported_media_type`, `payload_too_large` or `invalid_json`.
+/// As [`body`], or `invalid_json`.
 pub(super) async fn json_body(
     request: &HttpRequest,
     payload: Payload,
@@ -50,7 +51,7 @@ pub(super) async fn json_body(
 /// Reads a body of one of `types`; gives its type too.
 ///
 /// # Errors
-/// `unsupported_media_type` or `payload_too_large`.
+/// `unsupported_media_type`, `unsupported_encoding`, `payload_too_large` or `request_timeout`.
 pub(super) async fn body(
     request: &HttpRequest,
     payload: Payload,
@@ -60,8 +61,7 @@ pub(super) async fn body(
     if !types.contains(&content_type.as_str()) {
         return Err(Error::UnsupportedMediaType { expected: types.join(" or ") });
     }
-    let limit = request.app_data::<Data<AppState>>().map(|state| state.body_bytes).unwrap_or_default();
-    let bytes = raw_body(request, payload, limit).await?;
+    let bytes = raw_body(request, payload, state(request)?.body_bytes).await?;
     Ok((content_type, bytes))
 }
 
@@ -74,21 +74,44 @@ pub(super) async fn raw_body(
     mut payload: Payload,
     limit: usize,
 ) -> Result<Bytes, Error> {
+    if request.headers().get_all(header::CONTENT_ENCODING).any(|value| value != "identity") {
+        return Err(Error::EncodedBody);
+    }
     let declared =
         request.headers().get(header::CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse().ok());
     if declared.is_some_and(|declared: usize| declared > limit) {
         return Err(Error::TooLarge { limit });
     }
-    let arrived = tokio::time::timeout(BODY_WAIT, collect(&mut payload, limit)).await;
+    let network = &state(request)?.network;
+    let wait = network.body_wait;
+    let arrived =
+        tokio::time::timeout(wait, collect(&mut payload, limit, network.body_bytes_per_second)).await;
     arrived.unwrap_or_else(|_| {
-        let message = format!("the body did not arrive within {} seconds", BODY_WAIT.as_secs());
-        Err(Error::InvalidValue { message, details: vec![] })
+        let message = format!("the body did not arrive within {} seconds", wait.as_secs_f64());
+        Err(Error::RequestTimeout { message })
     })
 }
 
-async fn collect(payload: &mut Payload, limit: usize) -> Result<Bytes, Error> {
+fn state(request: &HttpRequest) -> Result<&Data<AppState>, Error> {
+    request.app_data::<Data<AppState>>().ok_or_else(|| Error::internal("a request without the state"))
+}
+
+/// Reads all of a body, as long as `per_second` bytes of it come on average: the first [`BODY_GRACE`] are free.
+async fn collect(payload: &mut Payload, limit: usize, per_second: u64) -> Result<Bytes, Error> {
     let mut body = actix_web::web::BytesMut::new();
-    while let Some(chunk) = payload.next().await {
+    let begun = Instant::now();
+    loop {
+        // What came pays for so much more time.
+        let paid = (body.len() as u64 * 1_000).checked_div(per_second).map(Duration::from_millis);
+        let next = match paid {
+            Some(paid) => tokio::time::timeout_at(begun + BODY_GRACE + paid, payload.next()).await,
+            None => Ok(payload.next().await),
+        };
+        let next = next.map_err(|_| {
+            let message = format!("the body comes too slowly, {per_second} bytes a second are the least");
+            Error::RequestTimeout { message }
+        })?;
+        let Some(chunk) = next else { return Ok(body.freeze()) };
         let chunk =
             chunk.map_err(|error| Error::InvalidJson { message: error.to_string(), line: 0, column: 0 })?;
         if body.len() + chunk.len() > limit {
@@ -96,7 +119,6 @@ async fn collect(payload: &mut Payload, limit: usize) -> Result<Bytes, Error> {
         }
         body.extend_from_slice(&chunk);
     }
-    Ok(body.freeze())
 }
 
 /// Who asks.

@@ -11,13 +11,14 @@ use actix_web::middleware::Next;
 use actix_web::web::Data;
 use actix_web::{HttpMessage, HttpRequest};
 
-use crate::auth::{Incident, IncidentKind, Principal};
+use crate::auth::{Credential, Incident, IncidentKind, Principal};
 use crate::domain::{Error, Right};
 use crate::protocol::Topic;
 use crate::session::Shown;
 use crate::session::admit::identify;
 
 use super::error::ApiError;
+use super::guard::{client, hold_principal};
 use super::origin::refuse_unproven;
 use super::state::AppState;
 
@@ -119,6 +120,10 @@ pub(super) async fn authorize<B: MessageBody>(
     next: Next<B>,
 ) -> Result<ServiceResponse<B>, actix_web::Error> {
     if let Some(principal) = judge(request.request(), pattern).map_err(ApiError)? {
+        // Somebody unknown is held to the rate of their address alone.
+        if principal.credential != Credential::Open {
+            hold_principal(request.request(), &principal.name)?;
+        }
         request.extensions_mut().insert(principal);
     }
     next.call(request).await
@@ -163,7 +168,7 @@ fn judge(request: &HttpRequest, pattern: &str) -> Result<Option<Principal>, Erro
 
 /// From where a request comes.
 pub(super) fn peer(request: &HttpRequest) -> Option<IpAddr> {
-    request.peer_addr().map(|address| address.ip())
+    client(request).ip
 }
 
 #[cfg(test)]

@@ -2,14 +2,15 @@
 
 use std::rc::Rc;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use crate::auth::Access;
-use crate::domain::Timestamp;
+use crate::domain::{Error, Timestamp};
 use crate::fanout::{Fanouts, Mirror};
 use crate::hub::{Connections, HubHandle, Live};
 use crate::logs::Logs;
 use crate::monitor::MonitorHandle;
+use crate::net::{Client, Networks, Place, Places, ProxyHeader, RateLimits};
 use crate::notify::NotifierHandle;
 use crate::session::SessionSettings;
 use crate::session::origin::Origins;
@@ -60,10 +61,47 @@ pub struct AppState {
     pub message_bytes: usize,
     /// The largest body of a request, in bytes.
     pub body_bytes: usize,
+    /// What holds for everybody on the network.
+    pub network: NetworkSettings,
     /// The dashboard's files as they are sent.
     pub page: PackedFiles,
     /// When the hub started.
     pub started: Instant,
+}
+
+/// What holds for everybody on the network.
+pub struct NetworkSettings {
+    /// Whether the hub speaks TLS itself.
+    pub tls: bool,
+    /// Who is believed to say for whom it asks, and in which header.
+    pub trusted: Networks,
+    /// The header.
+    pub proxy_header: ProxyHeader,
+    /// How often somebody may ask.
+    pub limits: Arc<RateLimits>,
+    /// How many live connections each address has.
+    pub places: Arc<Places>,
+    /// Headers of a request.
+    pub headers_max: usize,
+    /// The headers and the address of a request, in bytes.
+    pub header_bytes_max: usize,
+    /// How long a body may take.
+    pub body_wait: Duration,
+    /// What must arrive of a body in a second, in bytes, after its first seconds.
+    pub body_bytes_per_second: u64,
+}
+
+impl NetworkSettings {
+    /// Takes a place for a live connection of `client`.
+    ///
+    /// # Errors
+    /// `too_many_connections`: its address has as many as it may.
+    pub(super) fn place(&self, client: &Client) -> Result<Option<Place>, Error> {
+        match client.ip.filter(|ip| !self.limits.is_exempt(*ip)) {
+            Some(ip) => self.places.take(ip).map_err(|_| Error::TooManyFromAddress),
+            None => Ok(None),
+        }
+    }
 }
 
 /// What belongs to one worker alone.

@@ -11,7 +11,7 @@ use serde::Deserialize;
 use crate::auth::{Lease, Principal};
 use crate::domain::{Epoch, Error, Seq};
 use crate::fanout::{
-    Encoding, Identity, Outbox, OutboxLimits, Resume, ResumePoint, Subscriber, decide_resume,
+    Encoding, Identity, Outbox, OutboxLimits, Resume, ResumePoint, SharedSocket, Subscriber, decide_resume,
 };
 use crate::hub::ConnectionKind;
 use crate::protocol::error::ErrorBody;
@@ -21,6 +21,7 @@ use crate::session::admit::allowed;
 use crate::session::query;
 
 use super::error::ApiError;
+use super::guard::client;
 use super::request::{Caller, parse_tag};
 use super::state::{AppState, Worker, now};
 
@@ -56,6 +57,7 @@ struct StreamQuery {
     responses(
         (status = 200, description = "`id:` is <epoch>-<seq>, `data:` the frame", content_type = "text/event-stream"),
         (status = 400, description = "an unknown topic", body = ErrorBody),
+        (status = 429, description = "too many connections from this address", body = ErrorBody),
         (status = 503, description = "too many connections", body = ErrorBody),
     )
 )]
@@ -74,7 +76,8 @@ pub(super) async fn get_stream(
     let lease = logs.map(|filter| state.logs.subscribe(filter)).transpose()?;
     let point = resume_point(&request, query, &state);
     let worker = request.app_data::<Worker>().ok_or_else(|| Error::internal("no worker"))?;
-    let admission = state.connections.admit(ConnectionKind::Stream)?;
+    let place = state.network.place(&client(&request))?;
+    let admission = state.connections.admit(ConnectionKind::Stream)?.at(place);
     let identity = identity(&request, caller.principal.name.clone(), PROTOCOL);
     let limits = OutboxLimits { outbox_bytes: state.outbox_bytes, stalled_after: state.session.stall / 3 };
     let epoch = state.live.epoch().to_string();
@@ -84,10 +87,11 @@ pub(super) async fn get_stream(
     state.metrics.connections_opened.with_label_values(&[PROTOCOL]).inc();
     // The stream is looked after by tasks of its worker; they end with the connection.
     actix_web::rt::spawn(begin(outbox.clone(), point, state.clone()));
-    actix_web::rt::spawn(look_after(outbox, caller.principal, state.session.stall));
+    let socket = request.conn_data::<SharedSocket>().cloned();
+    actix_web::rt::spawn(look_after(outbox, caller.principal, socket, state.session.stall));
     Ok(HttpResponse::Ok()
         .content_type("text/event-stream")
-        .insert_header((header::CACHE_CONTROL, "no-cache"))
+        .insert_header((header::CACHE_CONTROL, "no-store"))
         .insert_header(("x-accel-buffering", "no"))
         // Events are compressed by nobody: a compressor would hold them back.
         .insert_header(ContentEncoding::Identity)
@@ -120,7 +124,7 @@ async fn begin(outbox: Outbox, point: Option<ResumePoint>, state: Data<AppState>
 }
 
 /// Sends a comment now and then, and ends a stream whose client takes nothing or may no longer be here.
-async fn look_after(outbox: Outbox, principal: Principal, stall: Duration) {
+async fn look_after(outbox: Outbox, principal: Principal, socket: Option<SharedSocket>, stall: Duration) {
     let mut since_comment = Duration::ZERO;
     let every = LOOK_EVERY.min(stall / 4).max(Duration::from_millis(20));
     while !outbox.is_over() {
@@ -134,7 +138,10 @@ async fn look_after(outbox: Outbox, principal: Principal, stall: Duration) {
         if outbox.stalled_for() >= stall {
             let id = outbox.identity().session_id;
             log::warn!(session_id = id.as_str(); "stream {id} took no byte for too long and is disconnected");
-            return outbox.close();
+            outbox.close();
+            // The HTTP stack is blocked in a write, or waits for HTTP/2 to let it send.
+            socket.inspect(SharedSocket::abort);
+            return;
         }
         if since_comment >= COMMENT_EVERY {
             since_comment = Duration::ZERO;
@@ -149,7 +156,7 @@ pub(super) fn identity(request: &HttpRequest, actor: String, protocol: &str) -> 
     Identity {
         session_id: uuid::Uuid::new_v4().to_string(),
         actor,
-        address: request.peer_addr().map(|address| address.to_string()).unwrap_or_default(),
+        address: client(request).shown(),
         user_agent: user_agent.map(|text| text.chars().take(256).collect()),
         protocol: protocol.to_owned(),
         connected_at: now(),

@@ -3,6 +3,7 @@
 use std::task::Context;
 
 use actix::{Actor, AsyncContext};
+use actix_web::http::Version;
 use actix_web::web::{Data, Payload};
 use actix_web::{HttpRequest, HttpResponse};
 use actix_web_actors::ws;
@@ -18,6 +19,7 @@ use crate::session::handshake::{self, Handshake};
 use crate::session::{Protocol, Session, SessionParts, UNKNOWN_ACTOR};
 
 use super::error::ApiError;
+use super::guard::client;
 use super::state::{AppState, Worker};
 use super::stream::identity;
 
@@ -39,6 +41,7 @@ use super::stream::identity;
         (status = 400, description = "no handshake, or an unknown protocol or topic", body = ErrorBody),
         (status = 401, description = "what was shown lets nobody in, or nothing was shown without opshub.v1", body = ErrorBody),
         (status = 403, description = "a page of a foreign origin, or who was let in may not read", body = ErrorBody),
+        (status = 429, description = "too many connections from this address", body = ErrorBody),
         (status = 503, description = "too many connections", body = ErrorBody),
     )
 )]
@@ -47,9 +50,19 @@ pub(super) async fn get_ws(
     payload: Payload,
     state: Data<AppState>,
 ) -> Result<HttpResponse, ApiError> {
-    let peer = request.peer_addr().map(|address| address.ip());
-    let asked =
-        Handshake { method: request.method(), query: request.query_string(), headers: request.headers() };
+    if request.version() != Version::HTTP_11 {
+        // Frames go to the socket itself, which other requests of HTTP/2 share.
+        let message = "a websocket is opened by HTTP/1.1".to_owned();
+        return Err(Error::BadHandshake { message }.into());
+    }
+    let client = client(&request);
+    let peer = client.ip;
+    let asked = Handshake {
+        method: request.method(),
+        query: request.query_string(),
+        headers: request.headers(),
+        secure: client.secure,
+    };
     let refused = |error: Error| {
         state.metrics.connections_refused.with_label_values(&[error.spec().1]).inc();
         error
@@ -59,7 +72,8 @@ pub(super) async fn get_ws(
     // Who has not said who they are yet gets no lines yet.
     let lease = accept.logs.clone().filter(|_| principal.is_some());
     let lease = lease.map(|filter| state.logs.subscribe(filter)).transpose().map_err(refused)?;
-    let admission = state.connections.admit(ConnectionKind::Websocket).map_err(refused)?;
+    let place = state.network.place(&client).map_err(refused)?;
+    let admission = state.connections.admit(ConnectionKind::Websocket).map_err(refused)?.at(place);
     let worker = request.app_data::<Worker>().ok_or_else(|| Error::internal("no worker"))?;
     let mut response = ws::handshake_with_protocols(&request, &[SUBPROTOCOL_V1])
         .map_err(|error| Error::BadHandshake { message: error.to_string() })?;
@@ -76,6 +90,7 @@ pub(super) async fn get_ws(
     let epoch = state.live.epoch().to_string();
     let subscriber = Subscriber::new(identity, encoding, topics, epoch, limits);
     let socket = request.conn_data::<SharedSocket>().cloned();
+    socket.as_ref().inspect(|socket| socket.upgrade());
     let (outbox, body) = Outbox::open(worker.mirror.clone(), subscriber, socket, admission);
     outbox.set_logs(lease);
     state.metrics.connections_opened.with_label_values(&[protocol.as_str()]).inc();

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use crate::domain::Error;
+use crate::net::Place;
 use crate::protocol::server::WebsocketHealth;
 
 /// What kind of connection stays open.
@@ -39,7 +40,7 @@ impl Connections {
         if self.closed.load(Ordering::Acquire) {
             return Err(Error::ShuttingDown);
         }
-        let admission = Admission { connections: self.clone(), kind };
+        let admission = Admission { connections: self.clone(), kind, _place: None };
         self.counter(kind).fetch_add(1, Ordering::AcqRel);
         if self.total() > self.limit {
             // The admission's drop gives the place back.
@@ -90,6 +91,17 @@ impl Connections {
 pub struct Admission {
     connections: Arc<Connections>,
     kind: ConnectionKind,
+    _place: Option<Place>,
+}
+
+impl Admission {
+    /// Keeps the place that the connection has among those of its address.
+    #[must_use]
+    pub fn at(self, place: Option<Place>) -> Admission {
+        let mut admission = self;
+        admission._place = place;
+        admission
+    }
 }
 
 impl Drop for Admission {

@@ -42,6 +42,8 @@ pub struct Handshake<'a> {
     pub query: &'a str,
     /// The request's headers.
     pub headers: &'a HeaderMap,
+    /// Whether it came by TLS.
+    pub secure: bool,
 }
 
 /// A connection that is let in.
@@ -127,7 +129,7 @@ struct Query {
 pub fn decide(handshake: &Handshake<'_>, origins: &Origins) -> Result<Accept, Error> {
     check_upgrade(handshake)?;
     let origin = header(handshake.headers, &header::ORIGIN);
-    if !origins.allows(origin) {
+    if !origins.allows(origin, handshake.secure) {
         return Err(Error::OriginRefused);
     }
     origins.check_host(handshake.headers)?;
@@ -223,7 +225,7 @@ mod tests {
     fn decided(query: &str, extra: &[(HeaderName, &'static str)]) -> Result<Accept, Error> {
         let headers = headers(extra);
         let origins = Origins::new("127.0.0.1:8000".parse().unwrap(), "127.0.0.1", &[]);
-        decide(&Handshake { method: &Method::GET, query, headers: &headers }, &origins)
+        decide(&Handshake { method: &Method::GET, query, headers: &headers, secure: false }, &origins)
     }
 
     fn refused(query: &str, extra: &[(HeaderName, &'static str)]) -> &'static str {
@@ -277,7 +279,7 @@ mod tests {
         assert_eq!(shown("ticket=opt_1", &[]), Shown::Ticket("opt_1".into()));
         let cookies = (cookie.clone(), "a=b; opshub_session=ops_1");
         assert_eq!(shown("", &[cookies.clone(), origin.clone()]), Shown::Cookie("ops_1".into()));
-        assert_eq!(refused("", &[cookies.clone()]), "origin_refused");
+        assert_eq!(refused("", std::slice::from_ref(&cookies)), "origin_refused");
         let both = (cookie, "opshub_session=ops_1; __Host-opshub_session=ops_2");
         assert_eq!(shown("", &[both, origin.clone()]), Shown::Cookie("ops_2".into()));
         assert_eq!(shown("", &[cookies, origin, (bearer, "Bearer oph_1")]), Shown::Bearer("oph_1".into()));

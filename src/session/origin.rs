@@ -19,6 +19,9 @@ const HOST_SHOWN: usize = 80;
 #[derive(Debug, Clone, Default)]
 pub struct Origins {
     pages: BTreeSet<String>,
+    /// The hub's own hosts with their ports, as they stand in an origin; the scheme is the request's.
+    own: BTreeSet<String>,
+    port: u16,
     /// Beside those of loopback; none where the hub answers to every name.
     hosts: Option<BTreeSet<String>>,
 }
@@ -37,21 +40,37 @@ impl Origins {
             IpAddr::V6(ip) if !ip.is_unspecified() => own.push(format!("[{ip}]")),
             _ => {}
         }
-        let mut pages: BTreeSet<String> = own.iter().map(|host| format!("http://{host}:{port}")).collect();
-        if port == 80 {
-            pages.extend(own.iter().map(|host| format!("http://{host}")));
-        }
-        pages.extend(configured.iter().map(|origin| normal(origin)));
+        let own: BTreeSet<String> = own.iter().map(|host| format!("{host}:{port}")).collect();
+        let pages: BTreeSet<String> = configured.iter().map(|origin| normal(origin)).collect();
         let hosts = listening.ip().to_canonical().is_loopback().then(|| {
             let of_origins = pages.iter().filter_map(|origin| origin.split_once("://")).map(|(_, host)| host);
-            of_origins.chain([host]).map(name).collect()
+            let own = own.iter().map(String::as_str);
+            of_origins.chain(own).chain([host]).map(name).collect()
         });
-        Origins { pages, hosts }
+        Origins { pages, own, port, hosts }
     }
 
-    /// Tells whether a request with this `Origin` header may go on; programs send none.
-    pub fn allows(&self, origin: Option<&str>) -> bool {
-        origin.is_none_or(|origin| self.pages.contains(&normal(origin)))
+    /// Adds names of the hub's own: those of its certificate, which it alone can prove to have.
+    #[must_use]
+    pub fn with_names(mut self, names: &[String]) -> Origins {
+        self.own.extend(names.iter().map(|name| format!("{name}:{}", self.port)));
+        if let Some(hosts) = &mut self.hosts {
+            hosts.extend(names.iter().cloned());
+        }
+        self
+    }
+
+    /// Tells whether a request with this `Origin` header may go on, which came by TLS (`secure`) or not;
+    /// programs send none.
+    pub fn allows(&self, origin: Option<&str>, secure: bool) -> bool {
+        let Some(origin) = origin.map(normal) else { return true };
+        self.pages.contains(&origin) || self.is_own(&origin, secure)
+    }
+
+    fn is_own(&self, origin: &str, secure: bool) -> bool {
+        let (scheme, usual) = if secure { ("https://", 443) } else { ("http://", 80) };
+        let Some(host) = origin.strip_prefix(scheme) else { return false };
+        self.own.contains(host) || (self.port == usual && self.own.contains(&format!("{host}:{usual}")))
     }
 
     /// Refuses a request for a name that is none of the hub's (RFC 9110 section 7.4).
@@ -60,15 +79,33 @@ impl Origins {
     /// `host_refused`. A request without `Host` is let through: it comes from no browser.
     pub fn check_host(&self, headers: &HeaderMap) -> Result<(), Error> {
         let Some(known) = &self.hosts else { return Ok(()) };
-        for value in headers.get_all(header::HOST) {
-            let host = String::from_utf8_lossy(value.as_bytes());
-            let name = name(&host);
-            if !is_loopback(&name) && !known.contains(&name) {
-                return Err(Error::HostRefused { host: host.chars().take(HOST_SHOWN).collect() });
-            }
-        }
-        Ok(())
+        let mut hosts = headers.get_all(header::HOST);
+        hosts.try_for_each(|value| check_name(known, &String::from_utf8_lossy(value.as_bytes())))
     }
+
+    /// As [`Origins::check_host`], for the host that stands in a request's address (HTTP/2).
+    ///
+    /// # Errors
+    /// `host_refused`.
+    pub fn check_authority(&self, authority: Option<&str>) -> Result<(), Error> {
+        match (&self.hosts, authority) {
+            (Some(known), Some(authority)) => check_name(known, authority),
+            _ => Ok(()),
+        }
+    }
+}
+
+fn check_name(known: &BTreeSet<String>, host: &str) -> Result<(), Error> {
+    let name = name(host);
+    if is_loopback(&name) || known.contains(&name) {
+        return Ok(());
+    }
+    Err(Error::HostRefused { host: host.chars().take(HOST_SHOWN).collect() })
+}
+
+/// Whether `host`, with a port or without, means the own machine wherever it is looked up.
+pub fn is_loopback_host(host: &str) -> bool {
+    is_loopback(&name(host))
 }
 
 fn normal(origin: &str) -> String {
@@ -121,7 +158,7 @@ mod tests {
             Some("http://localhost:8000"),
             Some("HTTP://LOCALHOST:3000"),
         ] {
-            assert!(origins().allows(origin), "{origin:?}");
+            assert!(origins().allows(origin, false), "{origin:?}");
         }
     }
 
@@ -134,8 +171,33 @@ mod tests {
             "",
             "http://127.0.0.1:8000.evil.example",
         ] {
-            assert!(!origins().allows(Some(origin)), "{origin:?}");
+            assert!(!origins().allows(Some(origin), false), "{origin:?}");
         }
+    }
+
+    #[test]
+    fn our_own_pages_have_the_scheme_that_the_request_has() {
+        let origins = origins().with_names(&["hub.lan".to_owned()]);
+        for own in ["https://127.0.0.1:8000", "https://localhost:8000", "https://hub.lan:8000"] {
+            assert!(origins.allows(Some(own), true) && !origins.allows(Some(own), false), "{own}");
+        }
+        assert!(!origins.allows(Some("http://127.0.0.1:8000"), true));
+        assert!(!origins.allows(Some("https://hub.lan"), true));
+        assert!(answers_to(&origins, &["hub.lan:8000"]));
+        let usual =
+            Origins::new("0.0.0.0:443".parse().unwrap(), "0.0.0.0", &[]).with_names(&["hub.lan".to_owned()]);
+        for own in ["https://hub.lan", "https://hub.lan:443", "https://localhost"] {
+            assert!(usual.allows(Some(own), true), "{own}");
+        }
+        assert!(!usual.allows(Some("http://hub.lan"), true) && !usual.allows(Some("https://evil.lan"), true));
+    }
+
+    #[test]
+    fn a_name_in_the_address_is_a_name_too() {
+        let origins = origins();
+        assert!(origins.check_authority(None).is_ok());
+        assert!(origins.check_authority(Some("localhost:8000")).is_ok());
+        assert_eq!(origins.check_authority(Some("evil.example:8000")).unwrap_err().spec().1, "host_refused");
     }
 
     #[test]

@@ -26,7 +26,7 @@ pub fn tamper(path: &Path, sql: &str) -> u64 {
 
 /// Python code that adds an event as well linked as the hub's own, which sets the progress to 77.
 pub const FOREIGN_EVENT: &str = r#"
-import hashlib, json, struct
+import hmac, json, struct
 seq, at, kind, link, frame = db.execute(
     'SELECT seq, at_ms, kind, chain, frame FROM events ORDER BY seq DESC LIMIT 1').fetchone()
 frame = json.loads(frame)
@@ -36,7 +36,8 @@ frame = json.dumps(frame, separators=(',', ':'))
 row = link + struct.pack('>Qq', seq + 1, at)
 for text in (kind, '', frame):
     row += struct.pack('>Q', len(text.encode())) + text.encode()
-link = hashlib.sha256(row + b'\0').digest()
+key = bytes.fromhex(json.load(open(sys.argv[1] + '.key'))['key'])
+link = hmac.new(key, row + b'\0', 'sha256').digest()
 db.execute('INSERT INTO events VALUES (?, ?, ?, NULL, ?, ?)', (seq + 1, at, kind, link, frame))
 "#;
 

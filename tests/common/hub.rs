@@ -20,6 +20,7 @@ pub struct TestHub {
     settings: Vec<(String, String)>,
     child: Child,
     address: SocketAddr,
+    scheme: &'static str,
     stdout: Arc<Mutex<String>>,
     http: reqwest::Client,
 }
@@ -34,6 +35,7 @@ pub struct Refusal {
 struct Started {
     child: Child,
     address: SocketAddr,
+    scheme: &'static str,
     stdout: Arc<Mutex<String>>,
 }
 
@@ -55,8 +57,8 @@ impl TestHub {
             .await
             .unwrap_or_else(|e| panic!("the hub did not start: {e:?}"));
         let http = reqwest::Client::builder().no_proxy().timeout(Duration::from_secs(70)).build().unwrap();
-        let Started { child, address, stdout } = started;
-        TestHub { folder, settings, child, address, stdout, http }
+        let Started { child, address, scheme, stdout } = started;
+        TestHub { folder, settings, child, address, scheme, stdout, http }
     }
 
     /// Starts a hub that must refuse to: gives its exit code and what it said.
@@ -102,7 +104,7 @@ impl TestHub {
     }
 
     pub fn url(&self, path: &str) -> String {
-        format!("http://{}{path}", self.address)
+        format!("{}://{}{path}", self.scheme, self.address)
     }
 
     pub fn ws_url(&self, query: &str) -> String {
@@ -221,9 +223,9 @@ impl TestHub {
     async fn start_again(&mut self, port: u16) {
         assert!(self.child.try_wait().unwrap().is_some(), "the hub still runs");
         let started = spawn(self.folder.path(), &self.settings, port).await;
-        let Started { child, address, stdout } =
-            started.unwrap_or_else(|e| panic!("the hub did not start again: {e:?}"));
-        (self.child, self.address, self.stdout) = (child, address, stdout);
+        let started = started.unwrap_or_else(|e| panic!("the hub did not start again: {e:?}"));
+        (self.child, self.address, self.scheme) = (started.child, started.address, started.scheme);
+        self.stdout = started.stdout;
     }
 
     /// Asks the process to end, as SIGTERM does.
@@ -292,16 +294,17 @@ async fn spawn(folder: &Path, settings: &[(String, String)], port: u16) -> Resul
     std::thread::spawn(move || {
         let mut found = Some(found);
         for line in output.lines().map_while(Result::ok) {
-            let address = line.split("listening on http://").nth(1);
-            let address = address.and_then(|rest| rest.split([' ', '/', ',']).next()?.trim().parse().ok());
+            said.lock().unwrap().push_str(&format!("{line}\n"));
+            let url = line.split("listening on ").nth(1).and_then(|url| url.split_once("://"));
+            let scheme = if url.is_some_and(|(scheme, _)| scheme == "https") { "https" } else { "http" };
+            let address = url.and_then(|(_, rest)| rest.split([' ', '/', ',']).next()?.trim().parse().ok());
             if let (Some(address), Some(found)) = (address, found.take_if(|_| address.is_some())) {
-                let _ = found.send(address);
+                let _ = found.send((address, scheme));
             }
-            said.lock().unwrap().push_str(&(line + "\n"));
         }
     });
     match tokio::time::timeout(2 * BOUND, address).await {
-        Ok(Ok(address)) => Ok(Started { child, address, stdout }),
+        Ok(Ok((address, scheme))) => Ok(Started { child, address, scheme, stdout }),
         Ok(Err(_)) => {
             let code = child.wait().unwrap().code();
             let text = std::fs::read(&log).unwrap();

@@ -11,6 +11,7 @@ pub mod raw;
 pub mod receiver;
 pub mod slack;
 pub mod sse;
+pub mod tls;
 pub mod ws;
 
 use std::fmt::Debug;

@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::{TcpSocket, TcpStream};
 
 use super::{BOUND, TestHub, within};
@@ -103,9 +103,14 @@ impl Head {
     }
 }
 
+/// What bytes go over: TCP, or TLS on it.
+pub trait Stream: AsyncRead + AsyncWrite + Send + Unpin {}
+
+impl<T: AsyncRead + AsyncWrite + Send + Unpin> Stream for T {}
+
 /// The connection.
 pub struct Raw {
-    stream: TcpStream,
+    stream: Box<dyn Stream>,
     buffer: Vec<u8>,
 }
 
@@ -113,7 +118,19 @@ impl Raw {
     pub async fn connect(address: SocketAddr) -> Raw {
         let stream = TcpStream::connect(address).await.unwrap();
         stream.set_nodelay(true).unwrap();
-        Raw { stream, buffer: Vec::new() }
+        Raw::over(stream)
+    }
+
+    /// Speaks over `stream`.
+    pub fn over(stream: impl Stream + 'static) -> Raw {
+        Raw { stream: Box::new(stream), buffer: Vec::new() }
+    }
+
+    /// A connection that comes from another address of this machine, such as 127.0.0.2.
+    pub async fn from(local: &str, address: SocketAddr) -> Raw {
+        let socket = TcpSocket::new_v4().unwrap();
+        socket.bind(SocketAddr::new(local.parse().unwrap(), 0)).unwrap();
+        Raw::over(socket.connect(address).await.unwrap())
     }
 
     /// An accepted WebSocket, without a subprotocol when `protocol` is empty.
@@ -125,9 +142,7 @@ impl Raw {
 
     /// A connection for which the kernel keeps next to nothing, so that not to read is felt soon.
     pub async fn connect_narrow(address: SocketAddr) -> Raw {
-        let socket = TcpSocket::new_v4().unwrap();
-        socket.set_recv_buffer_size(4096).unwrap();
-        Raw { stream: socket.connect(address).await.unwrap(), buffer: Vec::new() }
+        Raw::over(narrow(address).await)
     }
 
     /// An accepted WebSocket for which the kernel keeps next to nothing.
@@ -137,7 +152,8 @@ impl Raw {
         raw
     }
 
-    async fn handshake(&mut self, hub: &TestHub, protocol: &str, query: &str) {
+    /// Opens a WebSocket on this connection.
+    pub async fn handshake(&mut self, hub: &TestHub, protocol: &str, query: &str) {
         let offer = if protocol.is_empty() {
             String::new()
         } else {
@@ -148,6 +164,19 @@ impl Raw {
         assert_eq!(head.status, 101, "{head:?}");
         assert_eq!(head.header("sec-websocket-accept"), Some(ACCEPT));
         assert_eq!(head.header("sec-websocket-protocol").unwrap_or_default(), protocol);
+    }
+
+    /// Makes a request and reads its answer: the head, and as much of a body as it tells.
+    pub async fn ask(&mut self, method: &str, path: &str, lines: &str, body: &str) -> (Head, String) {
+        let length = body.len();
+        let request = format!(
+            "{method} {path} HTTP/1.1\r\nHost: localhost\r\nContent-Length: {length}\r\n{lines}\r\n{body}"
+        );
+        self.write(request.as_bytes()).await;
+        let head = self.head().await;
+        let length = head.header("content-length").map_or(0, |length| length.parse().unwrap());
+        let body = self.body(length).await;
+        (head, body)
     }
 
     /// Writes bytes; a connection that the hub has closed meanwhile is no error here.
@@ -187,6 +216,16 @@ impl Raw {
         let status = lines.next().unwrap().split(' ').nth(1).unwrap().parse().unwrap();
         let headers = lines.map(|line| line.split_once(": ").unwrap_or((line.trim_end_matches(':'), "")));
         Head { status, headers: headers.map(|(key, value)| (key.to_owned(), value.to_owned())).collect() }
+    }
+
+    /// The head of an HTTP answer, or none when the connection ends before.
+    pub async fn rest_of_head(&mut self) -> Option<Head> {
+        while !self.buffer.windows(4).any(|four| four == b"\r\n\r\n") {
+            if !self.fill().await {
+                return None;
+            }
+        }
+        Some(self.head().await)
     }
 
     /// `length` bytes of the body after the head.
@@ -260,7 +299,7 @@ impl Raw {
 
     /// Reads more; false at the end of the connection.
     async fn fill(&mut self) -> bool {
-        let mut chunk = [0; 65_536];
+        let mut chunk = vec![0; 65_536];
         match within("bytes or the end of the connection", self.stream.read(&mut chunk)).await {
             Ok(0) | Err(_) => false,
             Ok(n) => {
@@ -269,6 +308,13 @@ impl Raw {
             }
         }
     }
+}
+
+/// A TCP connection for which the kernel keeps next to nothing.
+pub async fn narrow(address: SocketAddr) -> TcpStream {
+    let socket = TcpSocket::new_v4().unwrap();
+    socket.set_recv_buffer_size(4096).unwrap();
+    socket.connect(address).await.unwrap()
 }
 
 /// A handshake for `/ws` with further header lines.
