@@ -34,7 +34,8 @@ use crate::store::{self, Db, Readers, StoreError};
 use crate::telemetry::metrics::Metrics;
 
 use network::Network;
-use settings::{access_settings, hub_settings, raise_file_limit, session_settings, store_options};
+pub(crate) use settings::access_settings;
+use settings::{hub_settings, raise_file_limit, session_settings, store_options};
 
 /// Connections that wait to be accepted.
 const BACKLOG: u32 = 2_048;

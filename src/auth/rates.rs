@@ -8,6 +8,7 @@ use governor::clock::{Clock, DefaultClock};
 use governor::{DefaultKeyedRateLimiter, Quota, RateLimiter};
 
 use crate::domain::Error;
+use crate::net::counted_as;
 
 /// Tries for one account: some at once, then one each so often, whoever makes them.
 const ACCOUNT_BURST: NonZeroU32 = NonZeroU32::new(10).expect("not zero");
@@ -47,21 +48,13 @@ impl SignInRates {
         if self.addresses.len() > REMEMBERED {
             self.addresses.retain_recent();
         }
-        let by_address = address.map(|address| self.addresses.check_key(&network(address)));
+        let by_address = address.map(|address| self.addresses.check_key(&counted_as(address)));
         let by_account = self.accounts.check_key(&account.to_lowercase());
         let checked = by_address.unwrap_or(Ok(())).and(by_account);
         checked.map_err(|refused| {
             let wait = refused.wait_time_from(DefaultClock::default().now());
             Error::SlowDown { seconds: u32::try_from(wait.as_secs() + 1).unwrap_or(u32::MAX) }
         })
-    }
-}
-
-/// What one subscriber of a provider has of IPv6 is a network of 64 bits.
-fn network(address: IpAddr) -> IpAddr {
-    match address.to_canonical() {
-        IpAddr::V6(address) => IpAddr::V6((u128::from(address) & !u128::from(u64::MAX)).into()),
-        v4 => v4,
     }
 }
 

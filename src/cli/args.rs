@@ -1,8 +1,14 @@
 //! What can be said on the command line, and the help that teaches it.
 
+#[cfg(unix)]
+pub mod admin;
+
 use std::path::{Path, PathBuf};
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
+
+#[cfg(unix)]
+pub use admin::{RoleArg, TokenAction, TokenArgs, UserAction, UserArgs};
 
 use super::failure::Failure;
 use crate::config::{self, LoadOptions, LogFormat};
@@ -87,6 +93,18 @@ Exits with 1 when the time is over.")]
     Backup(BackupArgs),
     /// Check the log: its chain, and that replaying it gives the state
     Verify(DatabaseArgs),
+    /// Make, list and take back tokens for programs
+    #[cfg(unix)]
+    #[command(after_help = "Works on the hub over the same data directory, whether it runs or not.")]
+    Token(admin::TokenArgs),
+    /// Add, list, change and remove people
+    #[cfg(unix)]
+    #[command(after_help = "Works on the hub over the same data directory, whether it runs or not.")]
+    User(admin::UserArgs),
+    /// Begin with a new audit key where the old one is lost
+    #[cfg(unix)]
+    #[command(after_help = "What was written before can be checked no more; keep a copy of the database.")]
+    Rekey(DatabaseArgs),
     /// Print the configuration in force and, where it is not the default, where each value came from
     CheckConfig(ServeArgs),
     /// Print a completion script for a shell
@@ -143,6 +161,9 @@ pub struct ConnectArgs {
     /// The certificate authorities to believe of an https hub, in PEM form [default: this machine's]
     #[arg(long, env = "OPSHUB_CACERT", global = true, value_name = "FILE")]
     pub cacert: Option<PathBuf>,
+    /// The file with the token to show [default: the variable OPSHUB_TOKEN]
+    #[arg(long, env = "OPSHUB_TOKEN_FILE", global = true, value_name = "FILE")]
+    pub token_file: Option<PathBuf>,
 }
 
 /// Arguments of `status`.
@@ -383,10 +404,10 @@ pub enum OrderArg {
 #[derive(Debug, Default, Args)]
 pub struct DatabaseArgs {
     /// The folder of the database [default: .]
-    #[arg(long, value_name = "DIR")]
+    #[arg(long, global = true, value_name = "DIR")]
     pub data_dir: Option<PathBuf>,
     /// The configuration file [default: opshub.yaml, if it is there]
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, global = true, value_name = "FILE")]
     pub config: Option<PathBuf>,
 }
 
@@ -451,6 +472,24 @@ impl ConnectArgs {
             cacert = cacert.or_else(|| find("OPSHUB_CACERT").map(|(_, path)| path.clone()));
         }
         Ok((url.unwrap_or_else(|| DEFAULT_URL.to_owned()), cacert.map(PathBuf::from)))
+    }
+}
+
+impl ConnectArgs {
+    /// The token to show: that in the file, then the variable, also from `.env` in `dir`. It is no flag, since
+    /// all users of a machine see the flags of its programs.
+    pub(super) fn token(&self, dir: &Path) -> Result<Option<String>, Failure> {
+        let text = match &self.token_file {
+            Some(path) => {
+                let read = std::fs::read_to_string(path);
+                Some(read.map_err(|error| Failure::Usage(format!("{}: {error}", path.display())))?)
+            }
+            None => {
+                let env = config::environment(dir)?;
+                env.into_iter().find(|(name, _)| name == "OPSHUB_TOKEN").map(|(_, token)| token)
+            }
+        };
+        Ok(text.map(|text| text.trim().to_owned()).filter(|text| !text.is_empty()))
     }
 }
 

@@ -49,18 +49,22 @@ pub(super) struct Answer {
 
 impl Client {
     /// A client of the hub at `url`; over TLS it believes the authorities in the file `cacert`, or without one
-    /// those of this machine.
+    /// those of this machine. It shows `token` with every request.
     ///
     /// # Errors
     /// An address that is none, or authorities that cannot be read; nothing is sent yet.
-    pub(super) fn new(url: &str, cacert: Option<&Path>) -> Result<Self, Failure> {
+    pub(super) fn new(url: &str, cacert: Option<&Path>, token: Option<&str>) -> Result<Self, Failure> {
         let base = normalize(url)?;
         let connector = awc::Connector::new();
         let connector = match base.starts_with("https://") {
             true => connector.rustls_0_23(tls::config(cacert)?),
             false => connector,
         };
-        let http = awc::Client::builder()
+        let builder = match token {
+            Some(token) => awc::Client::builder().bearer_auth(token),
+            None => awc::Client::builder(),
+        };
+        let http = builder
             .connector(connector)
             .timeout(ANSWER_TIMEOUT)
             .disable_redirects()
@@ -271,7 +275,7 @@ mod tests {
     #[test]
     fn an_address_that_cannot_be_is_a_usage_error() {
         for given in ["wss://hub", "ws://hub", "https://", "", "http://", "http://u:p@hub", "http://hub?x"] {
-            assert_eq!(Client::new(given, None).err().unwrap().exit_code(), 2, "{given}");
+            assert_eq!(Client::new(given, None, None).err().unwrap().exit_code(), 2, "{given}");
         }
     }
 
@@ -287,7 +291,7 @@ mod tests {
     async fn nobody_at_the_address_is_unreachable() {
         // Bound and closed again, so that nobody listens there.
         let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
-        let client = Client::new(&format!("127.0.0.1:{port}"), None).unwrap();
+        let client = Client::new(&format!("127.0.0.1:{port}"), None, None).unwrap();
         let failure = client.send(&Call::get("/health")).await.unwrap_err();
         assert_eq!(
             failure.to_string(),

@@ -67,6 +67,8 @@ impl Failure {
                     Some("nothing was applied; look at the hub's disk and its log, then try again")
                 }
                 _ => match refusal.status {
+                    401 => Some("show a token: put it in OPSHUB_TOKEN, or name its file with --token-file"),
+                    403 => Some("another role is needed; `opshub token create` makes a token that has it"),
                     412 => Some("something changed meanwhile; read it again with `opshub state get --full`"),
                     413 => Some("the limits are in the hub's configuration, section `limits`"),
                     429 => Some("wait a moment and try again"),

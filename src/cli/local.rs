@@ -44,16 +44,7 @@ pub(super) fn verify(args: &DatabaseArgs, out: &mut Output) -> Result<(), Failur
 
 /// The database file that `serve` would use, which must be there.
 fn database(args: &DatabaseArgs) -> Result<PathBuf, Failure> {
-    let dir = Path::new(".");
-    let config = Config::load(LoadOptions {
-        config: args.config.clone(),
-        data_dir: args.data_dir.clone(),
-        dir: dir.to_owned(),
-        env: environment(dir)?,
-        // Nothing listens here, so that a host in the environment is no risk.
-        allow_open: true,
-        ..LoadOptions::default()
-    })?;
+    let config = database_config(args)?;
     let path = config.database_path();
     if path.is_file() {
         return Ok(path);
@@ -62,6 +53,20 @@ fn database(args: &DatabaseArgs) -> Result<PathBuf, Failure> {
     Err(Failure::Usage(format!(
         "there is no database at {path}; say where it is with --data-dir, --config or DATABASE_URL"
     )))
+}
+
+/// The configuration that tells where the database is.
+pub(super) fn database_config(args: &DatabaseArgs) -> Result<Config, Failure> {
+    let dir = Path::new(".");
+    Ok(Config::load(LoadOptions {
+        config: args.config.clone(),
+        data_dir: args.data_dir.clone(),
+        dir: dir.to_owned(),
+        env: environment(dir)?,
+        // Nothing listens here, so that a host in the environment is no risk.
+        allow_open: true,
+        ..LoadOptions::default()
+    })?)
 }
 
 /// Prints the configuration in force.

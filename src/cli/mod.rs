@@ -3,6 +3,8 @@
 //! Client commands use the public HTTP and WebSocket interface and nothing else, so that they work
 //! against any hub in reach and are an example for other programs.
 
+#[cfg(unix)]
+mod admin;
 pub mod args;
 mod client;
 mod commands;
@@ -52,6 +54,12 @@ fn dispatch(cli: Cli) -> Result<(), Failure> {
         Command::Serve(args) => local::serve(args),
         Command::Backup(args) => local::backup(&args, out),
         Command::Verify(args) => local::verify(&args, out),
+        #[cfg(unix)]
+        Command::Token(args) => admin::token(args, out),
+        #[cfg(unix)]
+        Command::User(args) => admin::user(args, out),
+        #[cfg(unix)]
+        Command::Rekey(args) => admin::rekey(&args, out),
         Command::CheckConfig(args) => local::check_config(args, out),
         Command::Completions(args) => local::completions(&args, out),
         Command::Status(args) => online(&args.connect, async |hub| commands::status(&hub, &args, out).await),
@@ -85,7 +93,9 @@ fn online(
     work: impl AsyncFnOnce(Client) -> Result<(), Failure>,
 ) -> Result<(), Failure> {
     let (url, cacert) = connect.resolve(Path::new("."))?;
-    actix_rt::System::new().block_on(async { work(Client::new(&url, cacert.as_deref())?).await })
+    let token = connect.token(Path::new("."))?;
+    actix_rt::System::new()
+        .block_on(async { work(Client::new(&url, cacert.as_deref(), token.as_deref())?).await })
 }
 
 /// Lets Ctrl-C end what runs until it is ended, as no failure.

@@ -24,7 +24,7 @@ use super::output::Output;
 /// up instead. Gives back the requests.
 async fn stand_in(answers: Vec<String>) -> (Client, JoinHandle<Vec<String>>) {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let client = Client::new(&listener.local_addr().unwrap().to_string(), None).unwrap();
+    let client = Client::new(&listener.local_addr().unwrap().to_string(), None, None).unwrap();
     let served = actix_rt::spawn(async move {
         let mut requests = Vec::new();
         for answer in answers {
@@ -153,7 +153,7 @@ fn connected(epoch: &str, seq: u64, recovered: bool) -> Value {
 
 async fn feed(topics: &[String]) -> (Feed, TcpListener) {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let client = Client::new(&listener.local_addr().unwrap().to_string(), None).unwrap();
+    let client = Client::new(&listener.local_addr().unwrap().to_string(), None, None).unwrap();
     (Feed::new(client, topics, None), listener)
 }
 

@@ -10,6 +10,6 @@ pub mod tls;
 
 pub use client::{Client, ProxyHeader};
 pub use limits::{Rate, RateLimits, RateStatus, SlowDown};
-pub use networks::Networks;
+pub use networks::{Networks, counted_as};
 pub use places::{Place, Places};
 pub use tls::{Certificate, TlsError};

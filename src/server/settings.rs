@@ -34,7 +34,7 @@ pub(super) fn store_options(config: &Config) -> Result<StoreOptions, StartError>
 }
 
 /// How people and programs are let in.
-pub(super) fn access_settings(config: &Config) -> AccessSettings {
+pub(crate) fn access_settings(config: &Config) -> AccessSettings {
     let millis = |value: u64| i64::try_from(value).unwrap_or(i64::MAX);
     AccessSettings {
         required: config.auth.mode == AuthMode::Required,

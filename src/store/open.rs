@@ -78,6 +78,7 @@ pub struct Recovered {
 /// as it was.
 pub fn open(options: &StoreOptions) -> Result<Opened, StoreError> {
     let lock = lock(&options.path)?;
+    make_private(&options.path)?;
     let mut conn = connect(options)?;
     refuse_newer(&mut conn, &options.path)?;
     conn.run_pending_migrations(MIGRATIONS).map_err(|error| StoreError::from_message(error.to_string()))?;
@@ -202,6 +203,20 @@ fn lock(path: &Path) -> Result<File, StoreError> {
         Ok(()) => Ok(file),
         Err(TryLockError::WouldBlock) => Err(StoreError::InUse { path: path.to_owned() }),
         Err(TryLockError::Error(error)) => Err(StoreError::from_io(&error, &lock_path)),
+    }
+}
+
+/// Makes a new database its owner's alone, before SQLite does it otherwise: it will have hashes of passwords in
+/// it. What SQLite puts beside it follows. One that is there already keeps what its owner gave it.
+fn make_private(path: &Path) -> Result<(), StoreError> {
+    let mut new = OpenOptions::new();
+    new.create_new(true).write(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut new, 0o600);
+    match new.open(path) {
+        Ok(_) => Ok(()),
+        Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => Ok(()),
+        Err(error) => Err(StoreError::from_io(&error, path)),
     }
 }
 
@@ -351,6 +366,12 @@ pub(super) mod tests {
         let second = open(&options(dir.path())).unwrap().recovered;
         assert_eq!((first.seq, first.first_seq), (Seq::ZERO, Seq::new(1)));
         assert_eq!(first.epoch, second.epoch);
+        #[cfg(unix)]
+        {
+            use std::os::unix::fs::PermissionsExt;
+            let mode = std::fs::metadata(dir.path().join("opshub.db")).unwrap().permissions().mode();
+            assert_eq!(mode & 0o777, 0o600);
+        }
         assert_eq!(second.state.document, Document::default());
     }
 

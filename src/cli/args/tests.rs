@@ -56,6 +56,7 @@ fn a_usage_error_ends_with_two() {
 fn the_hub_is_named_by_dotenv_when_nothing_else_does() {
     let dir = tempfile::tempdir().unwrap();
     std::fs::write(dir.path().join(".env"), "OPSHUB_URL=http://from.dotenv:1\n").unwrap();
-    let flag = ConnectArgs { url: Some("http://flag:1".into()), cacert: Some("flag.pem".into()) };
+    let flag =
+        ConnectArgs { url: Some("http://flag:1".into()), cacert: Some("flag.pem".into()), token_file: None };
     assert_eq!(flag.resolve(dir.path()).unwrap(), ("http://flag:1".to_owned(), Some("flag.pem".into())));
 }
