@@ -7,7 +7,7 @@ use bytes::Bytes;
 use serde::Deserialize;
 use serde_json::Value;
 
-use crate::domain::{self, Change, Error, ItemId, ListName, Outcome, Seq, Timestamp};
+use crate::domain::{self, Change, Error, ItemId, ListName, Outcome, Right, Seq, Timestamp};
 use crate::hub::{Accepted, Committed};
 use crate::protocol::error::ErrorBody;
 use crate::session::query;
@@ -192,6 +192,7 @@ pub(super) async fn propose(
     change: Change,
     identity: &str,
 ) -> Result<HttpResponse, ApiError> {
+    let may_read = caller.principal.role.may(Right::Read);
     let proposal = proposal(request, caller, change, identity)?;
     let done = state.hub.propose(proposal).await?;
     let Outcome::Patched { patch } = done.outcome.clone() else {
@@ -199,7 +200,7 @@ pub(super) async fn propose(
     };
     let mut response = accepted(state, &done);
     let mut answer = PatchAnswer { success: true, seq: done.seq, patch, state: None };
-    if wants_representation(request) {
+    if may_read && wants_representation(request) {
         // The change is stored whatever comes of this: an answer without the state says just that.
         match representation(state, &done).await {
             Ok(document) => {
