@@ -9,7 +9,7 @@ use std::time::Duration;
 use common::process::memory;
 use common::raw::{BINARY, CONTINUATION, Out, Raw, TEXT, head, request};
 use common::ws::Next;
-use common::{TestHub, Watcher, eventually, json};
+use common::{TestHub, Watcher, assert_names, eventually, json};
 
 /// Asserts that `attempt` is refused with `limit_exceeded` and changes nothing.
 async fn refused_and_unchanged(hub: &TestHub, attempt: reqwest::RequestBuilder) -> String {
@@ -246,4 +246,81 @@ async fn limits_of_document_list_and_change_leave_everything_as_it_was() {
     // What makes room is always allowed.
     hub.delete("/api/items/owe/F0").await.ok();
     assert!(hub.put("/api/items/owe/F3", filled("F3", 35_000)).await.status < 300);
+}
+
+#[tokio::test]
+async fn an_address_that_asks_too_often_is_told_when_to_come_back_and_nobody_else_is_held_up() {
+    let settings = [
+        ("OPSHUB_LIMITS__EXEMPT", "none"),
+        ("OPSHUB_LIMITS__REQUESTS_PER_SECOND", "1"),
+        ("OPSHUB_LIMITS__REQUESTS_BURST", "5"),
+    ];
+    let hub = TestHub::start_with(&settings).await;
+    let mut other = Raw::from("127.0.0.2", hub.address()).await;
+    for left in (0..5).rev() {
+        let answer = hub.get("/livez").await.ok();
+        assert_eq!(answer.header("ratelimit-policy"), Some("\"address\";q=5;w=5"));
+        let limit = answer.header("ratelimit").unwrap();
+        assert!(limit.starts_with(&format!("\"address\";r={left};t=")), "{limit}");
+    }
+    let command = hub.request("POST", "/api/command").json(&json!({ "command": "approve P1" }));
+    let refused = hub.send(command.header("origin", "http://localhost:3000")).await;
+    refused.refused(429, "rate_limited");
+    assert_eq!(refused.header("retry-after"), Some("1"));
+    assert_eq!(refused.header("ratelimit"), Some("\"address\";r=0;t=1"));
+    // Pages that may ask may also read that they asked too often.
+    assert_eq!(refused.header("access-control-allow-origin"), Some("http://localhost:3000"));
+    let mut raw = Raw::connect(hub.address()).await;
+    raw.write(request(&hub, "", "").as_bytes()).await;
+    assert_eq!(raw.head().await.status, 429);
+    let (head, _) = other.ask("GET", "/livez", "", "").await;
+    assert_eq!(head.status, 200);
+    eventually("it may ask again", || async { (hub.get("/livez").await.status == 200).then_some(()) }).await;
+    let mut counted = Raw::from("127.0.0.2", hub.address()).await;
+    let (_, metrics) = counted.ask("GET", "/metrics", "", "").await;
+    assert_names(&metrics, &["error_type=\"rate_limited\""]);
+}
+
+#[tokio::test]
+async fn the_own_machine_is_as_fast_as_it_likes_and_clients_of_its_proxy_are_not() {
+    let settings = [("OPSHUB_SERVER__TRUSTED_PROXIES", "127.0.0.1"), ("OPSHUB_LIMITS__REQUESTS_BURST", "3")];
+    let hub = TestHub::start_with(&settings).await;
+    for _ in 0..50 {
+        assert_eq!(hub.get("/livez").await.ok().header("ratelimit"), None);
+    }
+    let ask =
+        async |client: &str| hub.send(hub.request("GET", "/livez").header("x-forwarded-for", client)).await;
+    // A thousand a second are let through, and so many at once are not made here: the header tells that it counts.
+    assert!(ask("192.0.2.1").await.ok().header("ratelimit").is_some());
+    assert_eq!(ask("127.0.0.9").await.ok().header("ratelimit"), None);
+}
+
+#[tokio::test]
+async fn an_address_has_so_many_live_connections_and_others_have_theirs() {
+    let settings = [("OPSHUB_LIMITS__EXEMPT", "none"), ("OPSHUB_LIMITS__CONNECTIONS_PER_ADDRESS", "2")];
+    let hub = TestHub::start_with(&settings).await;
+    let first = hub.v1("").await;
+    let mut stream = Raw::connect(hub.address()).await;
+    let events = "GET /api/events/stream HTTP/1.1\r\nHost: localhost\r\n\r\n";
+    stream.write(events.as_bytes()).await;
+    assert_eq!(stream.head().await.status, 200);
+
+    let upgrade = request(&hub, "", "");
+    for request in [events, &upgrade] {
+        let mut third = Raw::connect(hub.address()).await;
+        third.write(request.as_bytes()).await;
+        let head = third.head().await;
+        assert_eq!((head.status, head.header("retry-after")), (429, Some("5")));
+        let body = third.body(head.header("content-length").unwrap().parse().unwrap()).await;
+        assert_names(&body, &["too_many_connections", "this address"]);
+    }
+    let mut other = Raw::from("127.0.0.2", hub.address()).await;
+    other.write(upgrade.as_bytes()).await;
+    assert_eq!(other.head().await.status, 101);
+    hub.get("/api/state").await.ok();
+    first.leave().await;
+    eventually("its place is given away", || async {
+        Watcher::attempt(&hub.ws_url(""), Some("opshub.v1")).await.ok()
+    })
+    .await;
 }

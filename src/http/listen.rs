@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use actix_http::{HttpService, Protocol, Request, error::DispatchError};
 use actix_server::GracefulShutdownSignal;
-use actix_service::{IntoServiceFactory, ServiceFactory, ServiceFactoryExt, fn_service, map_config};
+use actix_service::{IntoServiceFactory, ServiceFactory, ServiceFactoryExt, boxed, fn_service, map_config};
 use actix_web::body::MessageBody;
 use actix_web::dev::{AppConfig, Extensions, ServiceResponse};
 use actix_web::rt::net::TcpStream;
@@ -71,8 +71,9 @@ where
         .client_disconnect_timeout(Duration::ZERO)
         .on_connect_ext(|socket: &SharedSocket, data: &mut Extensions| {
             data.insert(socket.clone());
-        })
-        .finish(map_config(app, |()| AppConfig::default()));
+        });
+    let app = map_config(app, |()| AppConfig::default());
+    let is_tls = listening.tls.is_some();
     let listening = Rc::new((Door::new(listening.door.clone()), listening));
     let sockets = fn_service(move |stream: TcpStream| {
         let listening = listening.clone();
@@ -81,7 +82,12 @@ where
             accept(stream, door, listening).await.map_err(DispatchError::Io)
         }
     });
-    sockets.and_then(requests)
+    // Each connection has room for what its service may ever be, and HTTP/2 is large.
+    if is_tls {
+        boxed::factory(sockets.and_then(requests.finish(app)))
+    } else {
+        boxed::factory(sockets.map(|(socket, _, peer)| (socket, peer)).and_then(requests.h1(app)))
+    }
 }
 
 /// Lets a connection in and speaks TLS with it.
@@ -100,7 +106,8 @@ async fn accept(
     let tls = match &listening.tls {
         None => None,
         Some(config) => {
-            let shaken = TlsAcceptor::from(config.clone()).accept(tcp.clone());
+            // Boxed, so that it is no part of what every connection has room for.
+            let shaken = Box::pin(TlsAcceptor::from(config.clone()).accept(tcp.clone()));
             Some(Box::new(tokio::time::timeout(listening.handshake, shaken).await??))
         }
     };

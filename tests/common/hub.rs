@@ -298,6 +298,8 @@ async fn spawn(folder: &Path, settings: &[(String, String)], port: u16) -> Resul
             let url = line.split("listening on ").nth(1).and_then(|url| url.split_once("://"));
             let scheme = if url.is_some_and(|(scheme, _)| scheme == "https") { "https" } else { "http" };
             let address = url.and_then(|(_, rest)| rest.split([' ', '/', ',']).next()?.trim().parse().ok());
+            // Noted first: whoever waits for this line may ask for it at once.
+            said.lock().unwrap().push_str(&(line.clone() + "\n"));
             if let (Some(address), Some(found)) = (address, found.take_if(|_| address.is_some())) {
                 let _ = found.send((address, scheme));
             }
