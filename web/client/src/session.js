@@ -1,5 +1,6 @@
-/** @import { Clock, WebSocketConstructor } from "../types/index.js" */
+/** @import { Clock, Token, WebSocketConstructor } from "../types/index.js" */
 /** @import { ServerFrame } from "../types/protocol.js" */
+/** @import { Admission } from "./admission.js" */
 /** @import { Sink, Source } from "./source.js" */
 /** @import { Commands, Request } from "./commands.js" */
 /** @import { Environment } from "./environment.js" */
@@ -34,6 +35,7 @@ const TOO_BIG = 1009;
  * @typedef {object} SessionOptions
  * @property {URL} url
  * @property {readonly string[] | undefined} topics
+ * @property {Token | undefined} token
  * @property {WebSocketConstructor} WebSocket
  * @property {{ initialMs: number, maxMs: number }} backoff
  * @property {Required<Clock>} clock
@@ -49,6 +51,8 @@ const TOO_BIG = 1009;
 export class Session {
   #url;
   #topics;
+  /** @type {Admission | null} */
+  #admission = null;
   #clock;
   #environment;
   #mirror;
@@ -84,7 +88,7 @@ export class Session {
    * @param {SessionOptions} options
    * @param {{ mirror: Mirror, commands: Commands, sink: Sink }} parts
    */
-  constructor({ url, topics, WebSocket, backoff, clock, random, environment }, { mirror, commands, sink }) {
+  constructor({ url, topics, token, WebSocket, backoff, clock, random, environment }, { mirror, commands, sink }) {
     this.#url = url;
     this.#topics = topics;
     this.#clock = clock;
@@ -102,11 +106,13 @@ export class Session {
     });
     this.#connection = new Connection({
       address: () => this.#address(),
+      prepare: token === undefined ? undefined : () => this.#prepare(token),
       WebSocket,
       clock,
       backoff: new Backoff({ ...backoff, random }),
       environment,
       events: {
+        opened: () => this.#admission?.opened(),
         message: (text) => this.#receive(text),
         lost: ({ code }) => this.#lost(code),
         status: (status) => sink.status(status),
@@ -174,6 +180,17 @@ export class Session {
     this.#liveness.suspect("the network is gone", PROBE_MS);
   }
 
+  /** @param {Token} token */
+  async #prepare(token) {
+    const { Admission } = await import("./admission.js");
+    this.#admission ??= new Admission(token, this.#clock, {
+      send: (message) => this.#send(message),
+      refuse: (reason, code) => this.#connection.refuse(reason, code),
+      fail: (reason) => this.#connection.fail(reason),
+    });
+    await this.#admission.prepare();
+  }
+
   #address() {
     this.#triedAt = this.#clock.now();
     const address = new URL(this.#url);
@@ -228,6 +245,8 @@ export class Session {
    * @param {string} text
    */
   #begin(frame, text) {
+    if (this.#admission?.answered(frame)) return undefined;
+    if (frame.type === "closing") return this.#closing(frame);
     if (frame.type !== "connected") return this.#connection.fail("the hub did not introduce itself");
     const { epoch, seq, recovered, heartbeat_ms, session_id, client_count } = frame.data;
     const { position } = this.#mirror;
@@ -249,6 +268,7 @@ export class Session {
     }
     this.#commands.connected();
     this.#subscription.connected();
+    this.#admission?.welcomed();
     this.#sink.frame(frame, text);
     this.#settle();
   }
@@ -265,12 +285,15 @@ export class Session {
     else if (frame.type === "heartbeat") this.#verify(frame.data.state_hash);
     if (frame.type === "presence") this.#vitals.update({ clientCount: frame.data.client_count });
     if (frame.type === "heartbeat") this.#vitals.update({ hubTime: time(frame) });
-    if (frame.type === "closing") {
-      this.#connection.closing(String(frame.data.reason ?? ""), frame.data.retry_ms, CLOSING_MS);
-    }
+    if (frame.type === "closing") this.#closing(frame);
     if (frame.type === "error" && frame.data.error_type === "rate_limited") this.#commands.slowDown();
     if (news) this.#sink.frame(frame, text);
     this.#settle();
+  }
+
+  /** @param {ServerFrame & { type: "closing" }} frame */
+  #closing({ data: { reason, retry_ms } }) {
+    this.#connection.closing(String(reason ?? ""), retry_ms, CLOSING_MS);
   }
 
   /**
@@ -279,6 +302,7 @@ export class Session {
    */
   #isOwn(frame) {
     if (frame.type === "pong") return this.#pong(frame);
+    if (this.#admission?.answered(frame)) return true;
     if (this.#subscription.answered(frame)) return true;
     if (frame.type === "command_result") return this.#commands.succeed(frame.request_id, frame.data);
     return frame.type === "error" && this.#commands.fail(frame.request_id, errorFields(frame.data));
@@ -377,6 +401,7 @@ export class Session {
   #forgetConnection() {
     this.#liveness.stop();
     this.#subscription.lost();
+    this.#admission?.lost();
     this.#clock.clearTimeout(this.#resyncTimer);
     this.#resyncTimer = null;
     this.#welcomed = this.#caughtUp = this.#wasLive = false;
