@@ -1,4 +1,5 @@
 import { html, useMemo } from "../../vendor/preact.js";
+import { whyNot } from "../core/access.js";
 import { runCommand } from "../core/recipes.js";
 import { oneLine } from "../core/text.js";
 import { Ago } from "../parts/ago.js";
@@ -17,7 +18,7 @@ export const BriefPanel = memo(briefPanel);
 /** @param {{ brief: import("../core/types.js").Brief | null, from: number | null, canAct: boolean, onCommand: (text: string) => void }} props */
 function briefPanel({ brief, from, canAct, onCommand }) {
   const blocks = useMemo(() => (brief ? readBrief(brief.body) : []), [brief]);
-  const day = html`<button type="button" class="button small panel-action" disabled=${!canAct} onClick=${() => onCommand("brief")}>Brief the day</button>`;
+  const day = html`<button type="button" class="button small panel-action" title=${whyNot()} disabled=${!canAct} onClick=${() => onCommand("brief")}>Brief the day</button>`;
   return html`<${Panel} title="Brief" area="brief" action=${day}
     note=${brief?.target ? html`<${Id} id=${brief.target} />` : null}>
     ${brief === null
