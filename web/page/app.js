@@ -3,6 +3,7 @@ import { isAdmin, me, whyNot } from "./core/access.js";
 import { listenForKeys } from "./core/keys.js";
 import { history, remember, setSingleKeys, setTheme, setWall, singleKeys, theme, wall } from "./core/prefs.js";
 import { navigate, route } from "./core/router.js";
+import { BriefArticle } from "./overview/brief.js";
 import { GatewayDialog } from "./overview/gateways.js";
 import { Overview } from "./overview/overview.js";
 import { StaleBanner } from "./parts/connection.js";
@@ -32,7 +33,7 @@ const THEMES = /** @type {const} */ (["system", "light", "dark"]);
 
 /** Loads what may be wanted later, while the hub is there to serve it. */
 export function preloadViews() {
-  for (const part of [Timeline, PastBanner, Palette, Activity, Logs, Connections, Shortcuts, GatewayDialog]) part.preload().catch(() => undefined);
+  for (const part of [Timeline, PastBanner, Palette, Activity, Logs, Connections, Shortcuts, GatewayDialog, BriefArticle]) part.preload().catch(() => undefined);
 }
 
 /**

@@ -12,7 +12,6 @@ import { Connection } from "./connection.js";
 import { errorFields } from "./error.js";
 import { decodeFrame, MalformedFrame } from "./frame.js";
 import { Liveness, PROBE_MS } from "./liveness.js";
-import { canHash, stateHash } from "./state-hash.js";
 import { Subscription } from "./subscription.js";
 import { Vitals } from "./vitals.js";
 
@@ -373,9 +372,10 @@ export class Session {
    */
   async #verify(hash) {
     const { state, documents, patches, keepsState, isWhole } = this.#mirror;
-    if (typeof hash !== "string" || !keepsState || !isWhole || this.#hashing || !canHash()) return;
+    if (typeof hash !== "string" || !keepsState || !isWhole || this.#hashing) return;
     this.#hashing = true;
-    const own = await stateHash(state).catch(() => null);
+    // Loaded with the first heartbeat, long after the first state.
+    const own = await import("./state-hash.js").then((module) => (module.canHash() ? module.stateHash(state) : null)).catch(() => null);
     this.#hashing = false;
     // A state that came meanwhile has taken the place of the one that was judged.
     if (own === null || documents !== this.#mirror.documents || this.status.kind === "closed") return;

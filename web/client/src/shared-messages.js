@@ -9,12 +9,6 @@
 /** @import { Copy } from "./mirror.js" */
 /** @import { Wanted } from "./wishes.js" */
 
-/** Goes up whenever the messages change, so that tabs of two releases do not share a worker. */
-export const SHARED_VERSION = 3;
-
-/** What both ends take for the interval of their pings, in milliseconds. */
-export const SHARED_HEARTBEAT_MS = 6_000;
-
 /**
  * What the connection is like; the first tab decides.
  * @typedef {object} SharedOptions
@@ -75,3 +69,5 @@ export const SHARED_HEARTBEAT_MS = 6_000;
  * @property {((event: any) => any) | null} onmessage
  * @property {() => void} close
  */
+
+export {};

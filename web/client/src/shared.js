@@ -11,10 +11,13 @@ import { decodeFrame } from "./frame.js";
 import { Liveness } from "./liveness.js";
 import { holdLock, randomId, watchLock } from "./locks.js";
 import { Session } from "./session.js";
-import { SHARED_HEARTBEAT_MS, SHARED_VERSION } from "./shared-messages.js";
 import { UNKNOWN_HEALTH } from "./vitals.js";
 import { NOTHING } from "./wishes.js";
 
+/** Goes up whenever the messages change, so that tabs of two releases do not share a worker. */
+const SHARED_VERSION = 3;
+/** What both ends take for the interval of their pings, in milliseconds. */
+const SHARED_HEARTBEAT_MS = 6_000;
 /** How long a worker may take to answer a tab that joins, in milliseconds. */
 const JOIN_TIMEOUT_MS = 3_000;
 /** How often in a row joining may fail before the tab opens a connection of its own. */

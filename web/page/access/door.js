@@ -1,4 +1,4 @@
-import { html, render, useEffect, useRef } from "../../vendor/preact.js";
+import { html, render, useEffect } from "../../vendor/preact.js";
 import { askMe, isIn } from "../core/access.js";
 import { send } from "../core/send.js";
 import { Logo } from "../parts/icons.js";
@@ -45,11 +45,9 @@ export async function waitAtDoor(root, me, key) {
  * @param {{ view: "sign-in" | "setup" | "feeder", me: Me, said: string, setup: string | undefined, onSigned: () => Promise<void>, onHeard: () => Promise<void> }} props
  */
 function Door({ view, me, said, setup, onSigned, onHeard }) {
-  const main = useRef(/** @type {HTMLElement | null} */ (null));
-  useEffect(() => main.current?.querySelector("input")?.focus(), []);
   // Whoever signs in in another tab is let in here as well.
   useEffect(() => hear(() => void onHeard()), []);
-  return html`<main class="door" ref=${main} data-testid="door" data-view=${view}>
+  return html`<main class="door" data-testid="door" data-view=${view}>
     <div class="door-box">
       <p class="door-brand"><${Logo} /><span>opshub</span></p>
       ${said ? html`<p class="door-said" role="status">${said}</p>` : null}

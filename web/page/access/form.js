@@ -1,4 +1,4 @@
-import { html, useRef, useState } from "../../vendor/preact.js";
+import { html, useEffect, useRef, useState } from "../../vendor/preact.js";
 import { now } from "../core/clock.js";
 import { messageOf, oneLine } from "../core/text.js";
 
@@ -14,6 +14,7 @@ export function Form({ submit, name, danger, onSubmit, children, other, wrong })
   const [busy, setBusy] = useState(false);
   const [error, setError] = useState("");
   const [until, setUntil] = useState(0);
+  useEffect(() => /** @type {HTMLElement | null | undefined} */ (form.current?.querySelector("input:not(.sr), select, button"))?.focus(), []);
   const left = until > 0 ? Math.ceil((until - now.value) / 1000) : 0;
 
   /** @param {SubmitEvent} event */

@@ -24,7 +24,7 @@ function systemStrip({ system, from, canAct, pending, onCommand }) {
     </div>
     <span class="percent">${system.progress} %</span>
     <span class="sync">${lastSync === null ? "never synced" : html`last sync <${Ago} at=${lastSync} from=${from} />`}</span>
-    ${whyNot() ? html`<span class="why-not" data-testid="why-not">${whyNot()}</span>` : null}
+    ${whyNot() ? html`<span class="meta" data-testid="why-not">${whyNot()}</span>` : null}
     <button type="button" class="button primary" title=${whyNot()} disabled=${!canAct} aria-disabled=${waits || undefined} onClick=${() => waits || onCommand("refresh")}>
       <${Icon} name="refresh" /><span>Collect now</span>
     </button>
