@@ -133,7 +133,7 @@ function start() {
   const idle = window.requestIdleCallback ?? ((/** @type {() => void} */ run) => setTimeout(run, 1500));
 
   // Who is no longer let in sees nothing more.
-  const watch = () => import("./access/watch.js").then(({ watchSession }) => watchSession(hub), reportError);
+  const watch = () => import("./access/watch.js").then(({ watchSession }) => watchSession(hub, commands.notify), reportError);
   if (me.mode === "required") void watch();
   else {
     const end = hub.on("status", ({ kind }) => {

@@ -61,9 +61,9 @@ export function Account({ identity: { name, role, kind }, notify }) {
   }
 
   return html`<div class="account" ref=${place} onKeyDown=${onKey}>
-    <button type="button" class="account-button" ref=${button} aria-expanded=${open} aria-controls=${id} aria-label=${`Account: ${name}, ${role}`} data-testid="account" onClick=${() => setOpen(!open)}>
+    <button type="button" class="account-button" ref=${button} aria-expanded=${open} aria-controls=${id} data-testid="account" onClick=${() => setOpen(!open)}>
       <svg class="icon" viewBox="0 0 16 16" aria-hidden="true" focusable="false"><path d="M8 2.5a2.6 2.6 0 1 1 0 5.2a2.6 2.6 0 0 1 0-5.2z M3 13.5c0-2.6 2.2-4 5-4s5 1.4 5 4" fill="none" stroke="currentColor" stroke-width="1.5" stroke-linecap="round" /></svg>
-      <bdi class="account-name">${oneLine(name, 60)}</bdi><span class="account-role">${role}</span>
+      <span class="sr">Account: </span><bdi class="account-name">${oneLine(name, 60)}</bdi> <span class="account-role">${role}</span>
     </button>
     <div class="account-menu" id=${id} hidden=${!open}>
       <p><bdi class="account-whole">${oneLine(name, 254)}</bdi></p>

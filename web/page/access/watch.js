@@ -1,5 +1,5 @@
 import { askMe, isIn, me } from "../core/access.js";
-import { beginAnew, hear, news, own } from "./sign.js";
+import { beginAnew, hear, news, own, takeWhy } from "./sign.js";
 
 const NOT_AUTHENTICATED = 4401;
 /** So often at most a connection that was refused is tried again, while the session holds. */
@@ -11,8 +11,11 @@ const CHANGE_MS = 8_000;
  * Begins the page anew when who looks is no longer who they were: their session ended, or their role is another one.
  *
  * @param {import("../core/types.js").Hub} hub
+ * @param {import("../core/commands.js").Commands["notify"]} notify
  */
-export function watchSession(hub) {
+export function watchSession(hub, notify) {
+  const why = takeWhy();
+  if (why) notify("done", why);
   let busy = false;
   let triedAt = -Infinity;
 

@@ -26,6 +26,9 @@ export function Audit({ params }) {
   const [busy, setBusy] = useState(false);
   const newest = useRef(actor);
   newest.current = actor;
+  /** What is being typed, before it counts. */
+  const [typed, setTyped] = useState(actor);
+  useEffect(() => setTyped(actor), [actor]);
   const timer = useRef(/** @type {ReturnType<typeof setTimeout> | undefined} */ (undefined));
 
   /** @param {number | null} before */
@@ -47,11 +50,12 @@ export function Audit({ params }) {
   useEffect(() => () => clearTimeout(timer.current), []);
 
   const filter = (/** @type {string} */ text) => {
+    setTyped(text);
     clearTimeout(timer.current);
     timer.current = setTimeout(() => navigate("admin", { part: "audit", actor: text.trim() || null }, { replace: true }), TYPED_MS);
   };
   const seen = now.value;
-  const field = html`<input type="search" class="panel-action" aria-label="Only what this actor did" placeholder="Actor" value=${actor} maxlength="256"
+  const field = html`<input type="search" class="panel-action" aria-label="Only what this actor did" placeholder="Actor" value=${typed} maxlength="256"
     onInput=${(/** @type {any} */ event) => filter(event.currentTarget.value)} />`;
   return html`<${Panel} title="Audit" area="audit" action=${html`${field}<button type="button" class="button small" onClick=${() => void load(null)}>Read again</button>`}>
     <${Failed} error=${error} onRetry=${() => load(null)} />
