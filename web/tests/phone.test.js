@@ -133,6 +133,7 @@ test("a phone signs in, and does what admins do", BOUNDED, async (t) => {
     await page.getByTestId("account").tap();
     await page.getByRole("button", { name: "Sign out" }).waitFor();
     assert.deepEqual([await overflow(page), await small(page)], [[], []], `the account at ${width}`);
+    await page.getByTestId("account").tap();
     await page.getByRole("link", { name: "Admin", exact: true }).tap();
     for (const part of ["People", "Sessions", "Audit", "Tokens"]) {
       await page.getByRole("link", { name: part, exact: true }).tap();

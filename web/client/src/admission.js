@@ -1,4 +1,5 @@
 /** @import { Clock, Token } from "../types/index.js" */
+/** @import { Connection } from "./connection.js" */
 /** @import { ServerFrame } from "../types/protocol.js" */
 
 import { errorFields } from "./error.js";
@@ -20,32 +21,25 @@ const TIMER_MAX_MS = 86_400_000;
 export class Admission {
   #token;
   #clock;
-  #send;
-  #refuse;
-  #fail;
+  #connection;
   #shown = "";
   #requests = 0;
   /** Whether the hub has let this connection in. */
   #isIn = false;
   /** Counts connections, so that a token for an older one is not shown. */
-  #connection = 0;
+  #count = 0;
   /** @type {unknown} */
   #timer = null;
 
   /**
    * @param {Token} token
    * @param {Required<Clock>} clock
-   * @param {object} way
-   * @param {(message: object) => boolean} way.send
-   * @param {(reason: string, code: number) => void} way.refuse
-   * @param {(reason: string) => void} way.fail
+   * @param {Pick<Connection, "send" | "refuse" | "fail">} connection
    */
-  constructor(token, clock, { send, refuse, fail }) {
+  constructor(token, clock, connection) {
     this.#token = token;
     this.#clock = clock;
-    this.#send = send;
-    this.#refuse = refuse;
-    this.#fail = fail;
+    this.#connection = connection;
   }
 
   /** Gets the token for the next connection. */
@@ -69,7 +63,7 @@ export class Admission {
   lost() {
     this.#clock.clearTimeout(this.#timer);
     this.#isIn = false;
-    this.#connection += 1;
+    this.#count += 1;
   }
 
   /**
@@ -89,13 +83,14 @@ export class Admission {
     const code = CODES.get(errorType);
     // Who was let in without it, as by an open hub, stays so; what they were let in by may hold for a while yet.
     if (this.#isIn) return;
-    if (code === undefined) this.#fail(message);
-    else this.#refuse(message, code);
+    if (code === undefined) this.#connection.fail(message);
+    else this.#connection.refuse(message, code);
   }
 
   #show() {
     this.#requests += 1;
-    this.#send({ type: "auth", data: { token: this.#shown }, request_id: `${REQUEST}${this.#requests}` });
+    const message = { type: "auth", data: { token: this.#shown }, request_id: `${REQUEST}${this.#requests}` };
+    this.#connection.send(JSON.stringify(message));
   }
 
   /** @param {number} leftMs until the token ends; NaN where it does not */
@@ -112,14 +107,14 @@ export class Admission {
   }
 
   async #renew() {
-    const connection = this.#connection;
+    const count = this.#count;
     try {
       const token = await giveToken(this.#token);
-      if (connection !== this.#connection) return;
+      if (count !== this.#count) return;
       this.#shown = token;
       this.#show();
     } catch {
-      if (connection === this.#connection) this.#renewIn(AGAIN_MS);
+      if (count === this.#count) this.#renewIn(AGAIN_MS);
     }
   }
 }

@@ -1,12 +1,23 @@
-/** @import { ConnectOptions, WebSocketConstructor } from "../types/index.js" */
+/** @import { Clock, ConnectOptions, Token, WebSocketConstructor } from "../types/index.js" */
 /** @import { Environment } from "./environment.js" */
-/** @import { SessionOptions } from "./session.js" */
 
 import { completeClock } from "./clock.js";
 import { browserEnvironment } from "./environment.js";
 
 /** The default bounds of the time between two tries, in milliseconds. */
 const BACKOFF_MS = { initial: 500, max: 30_000 };
+
+/**
+ * @typedef {object} SessionOptions
+ * @property {URL} url
+ * @property {readonly string[] | undefined} topics
+ * @property {Token | undefined} token
+ * @property {WebSocketConstructor} WebSocket
+ * @property {{ initialMs: number, maxMs: number }} backoff
+ * @property {Required<Clock>} clock
+ * @property {() => number} random
+ * @property {Environment} environment
+ */
 
 /**
  * Completes what a caller gave.

@@ -1,16 +1,16 @@
-/** @import { Clock, Token, WebSocketConstructor } from "../types/index.js" */
+/** @import { Token } from "../types/index.js" */
 /** @import { ServerFrame } from "../types/protocol.js" */
 /** @import { Admission } from "./admission.js" */
 /** @import { Sink, Source } from "./source.js" */
 /** @import { Commands, Request } from "./commands.js" */
-/** @import { Environment } from "./environment.js" */
 /** @import { Mirror } from "./mirror.js" */
+/** @import { SessionOptions } from "./options.js" */
 /** @import { Wanted } from "./wishes.js" */
 
 import { Backoff } from "./backoff.js";
 import { Connection } from "./connection.js";
 import { errorFields } from "./error.js";
-import { decodeFrame, MalformedFrame } from "./frame.js";
+import { decodeFrame, MalformedFrame, timeOf } from "./frame.js";
 import { Liveness, PROBE_MS } from "./liveness.js";
 import { Subscription } from "./subscription.js";
 import { Vitals } from "./vitals.js";
@@ -29,18 +29,6 @@ const MALFORMED_MAX = 20;
 const MARKS_MAX = 16;
 /** The close code for a message that is longer than the hub takes. */
 const TOO_BIG = 1009;
-
-/**
- * @typedef {object} SessionOptions
- * @property {URL} url
- * @property {readonly string[] | undefined} topics
- * @property {Token | undefined} token
- * @property {WebSocketConstructor} WebSocket
- * @property {{ initialMs: number, maxMs: number }} backoff
- * @property {Required<Clock>} clock
- * @property {() => number} random
- * @property {Environment} environment
- */
 
 /**
  * Speaks `opshub.v1` over one connection at a time and keeps the mirror true: resumes where it was, fetches
@@ -182,11 +170,7 @@ export class Session {
   /** @param {Token} token */
   async #prepare(token) {
     const { Admission } = await import("./admission.js");
-    this.#admission ??= new Admission(token, this.#clock, {
-      send: (message) => this.#send(message),
-      refuse: (reason, code) => this.#connection.refuse(reason, code),
-      fail: (reason) => this.#connection.fail(reason),
-    });
+    this.#admission ??= new Admission(token, this.#clock, this.#connection);
     await this.#admission.prepare();
   }
 
@@ -258,7 +242,7 @@ export class Session {
     this.#welcomed = true;
     this.#target = seq;
     this.#mirror.welcome(frame.data);
-    this.#vitals.update({ sessionId: session_id, clientCount: client_count, hubTime: time(frame) });
+    this.#vitals.update({ sessionId: session_id, clientCount: client_count, hubTime: timeOf(frame) });
     this.#connection.welcomed();
     this.#liveness.start(heartbeat_ms, this.#patience);
     if (!this.#mirror.isWhole) {
@@ -283,7 +267,7 @@ export class Session {
     else if (frame.type === "state") this.#stateCame();
     else if (frame.type === "heartbeat") this.#verify(frame.data.state_hash);
     if (frame.type === "presence") this.#vitals.update({ clientCount: frame.data.client_count });
-    if (frame.type === "heartbeat") this.#vitals.update({ hubTime: time(frame) });
+    if (frame.type === "heartbeat") this.#vitals.update({ hubTime: timeOf(frame) });
     if (frame.type === "closing") this.#closing(frame);
     if (frame.type === "error" && frame.data.error_type === "rate_limited") this.#commands.slowDown();
     if (news) this.#sink.frame(frame, text);
@@ -314,7 +298,7 @@ export class Session {
     // Answers keep their place among the changes: whatever was committed before the ping has come.
     this.#caughtUp = true;
     this.#settle();
-    this.#vitals.update({ latencyMs: Math.round(pong.latencyMs * 10) / 10, hubTime: time(frame) });
+    this.#vitals.update({ latencyMs: Math.round(pong.latencyMs * 10) / 10, hubTime: timeOf(frame) });
     if (this.#mirror.isWhole) this.#vitals.trueAt(pong.sentAt);
     this.#commands.passed(this.#marks.get(String(frame.request_id)) ?? 0);
     return true;
@@ -412,13 +396,4 @@ export class Session {
   #publish() {
     this.#vitals.publish(this.#mirror.behind);
   }
-}
-
-/**
- * The hub's clock when it made a frame.
- * @param {{ timestamp: string }} frame
- */
-function time({ timestamp }) {
-  const at = Date.parse(timestamp);
-  return Number.isNaN(at) ? null : at;
 }

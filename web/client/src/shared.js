@@ -2,7 +2,7 @@
 /** @import { Commands, Request } from "./commands.js" */
 /** @import { Locks } from "./locks.js" */
 /** @import { Mirror } from "./mirror.js" */
-/** @import { SessionOptions } from "./session.js" */
+/** @import { SessionOptions } from "./options.js" */
 /** @import { FromTab, FromWorker, Port } from "./shared-messages.js" */
 /** @import { Sink, Source } from "./source.js" */
 /** @import { Wanted } from "./wishes.js" */
