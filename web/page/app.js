@@ -1,7 +1,9 @@
 import { computed, html, useEffect, useErrorBoundary, useLayoutEffect, useMemo, useRef, useState } from "../vendor/preact.js";
+import { isAdmin, me, whyNot } from "./core/access.js";
 import { listenForKeys } from "./core/keys.js";
 import { history, remember, setSingleKeys, setTheme, setWall, singleKeys, theme, wall } from "./core/prefs.js";
 import { navigate, route } from "./core/router.js";
+import { BriefArticle } from "./overview/brief.js";
 import { GatewayDialog } from "./overview/gateways.js";
 import { Overview } from "./overview/overview.js";
 import { StaleBanner } from "./parts/connection.js";
@@ -17,18 +19,21 @@ import { Notices } from "./parts/notices.js";
 const Activity = lazy(async () => (await import("./activity/activity.js")).Activity, ["style/views.css", "style/dialogs.css"]);
 const Connections = lazy(async () => (await import("./connections/connections.js")).Connections, ["style/views.css"]);
 const Logs = lazy(async () => (await import("./logs/logs.js")).Logs, ["style/views.css", "style/logs.css", "style/dialogs.css"]);
+const Admin = lazy(async () => (await import("./admin/admin.js")).Admin, ["style/views.css", "style/dialogs.css", "style/access.css", "style/admin.css"]);
+export const Account = lazy(async () => (await import("./access/account.js")).Account, ["style/access.css"]);
+export const OpenBanner = lazy(async () => (await import("./access/open-banner.js")).OpenBanner);
 const Palette = lazy(async () => (await import("./palette/palette.js")).Palette, ["style/dialogs.css"]);
 const Shortcuts = lazy(async () => (await import("./parts/shortcuts.js")).Shortcuts, ["style/dialogs.css"]);
 
 const Timeline = lazy(async () => (await import("./timeline/timeline.js")).Timeline, ["style/timeline.css"]);
 const PastBanner = lazy(async () => (await import("./timeline/past-banner.js")).PastBanner);
 
-const TITLES = { overview: "Overview", activity: "Activity", logs: "Logs", connections: "Connections" };
+const TITLES = { overview: "Overview", activity: "Activity", logs: "Logs", connections: "Connections", admin: "Admin" };
 const THEMES = /** @type {const} */ (["system", "light", "dark"]);
 
 /** Loads what may be wanted later, while the hub is there to serve it. */
 export function preloadViews() {
-  for (const part of [Timeline, PastBanner, Palette, Activity, Logs, Connections, Shortcuts, GatewayDialog]) part.preload().catch(() => undefined);
+  for (const part of [Timeline, PastBanner, Palette, Activity, Logs, Connections, Shortcuts, GatewayDialog, BriefArticle]) part.preload().catch(() => undefined);
 }
 
 /**
@@ -91,6 +96,7 @@ export function App({ app }) {
     { name: "Go to Activity", action: () => navigate("activity") },
     { name: "Go to Logs", action: () => navigate("logs") },
     { name: "Go to Connections", action: () => navigate("connections") },
+    ...(isAdmin() ? [{ name: "Go to Admin", action: () => navigate("admin") }] : []),
     { name: "Theme: light", action: () => setTheme("light") },
     { name: "Theme: dark", action: () => setTheme("dark") },
     { name: "Theme: system", action: () => setTheme("system") },
@@ -103,7 +109,9 @@ export function App({ app }) {
   return html`
     <a class="skip" href="#main" onClick=${skip}>Skip to content</a>
     <${Header} view=${view} live=${live} theme=${theme.value} wall=${isWall} at=${past.wanted.value} onTheme=${setTheme} onWall=${toggleWall}
-      onPalette=${() => setDialog("palette")} onHelp=${() => setDialog("help")} onRetry=${retry} />
+      onPalette=${() => setDialog("palette")} onHelp=${() => setDialog("help")} onRetry=${retry}
+      admin=${isAdmin()} account=${me.mode === "required" && me.identity && html`<${Account} identity=${me.identity} notify=${commands.notify} />`} />
+    ${me.open_to_network ? html`<${OpenBanner} />` : null}
     ${inPast || (view === "overview" && past.error.value) ? html`<${PastBanner} past=${past} />` : null}
     ${stale && !inPast ? html`<${StaleBanner} live=${live} onRetry=${retry} />` : null}
     <main id="main" tabindex="-1" data-view=${view} data-stale=${stale && !inPast} data-past=${inPast} data-loading=${inPast && past.loading.value}>
@@ -116,13 +124,15 @@ export function App({ app }) {
             ? html`<${Logs} app=${app} params=${params} />`
           : view === "connections"
             ? html`<${Connections} app=${app} />`
+          : view === "admin"
+            ? html`<${Admin} params=${params} notify=${commands.notify} />`
             : html`<${Overview} app=${app} onCommand=${act} />`}
     </main>
     ${view === "overview" ? html`<div class="timeline-room">${log.value && html`<${Timeline} past=${past} live=${live} range=${range.value} />`}</div>` : null}
     <${Notices} notices=${commands.notices.value} onDismiss=${commands.dismiss} />
     ${dialog === "palette"
       ? html`<${Palette} state=${live.document.value} history=${history.value} actions=${actions} onClose=${close}
-          blocked=${inPast ? "commands are off while the past is shown: go back to live first" : null}
+          mayNot=${whyNot()} blocked=${inPast ? "commands are off while the past is shown: go back to live first" : null}
           onRun=${(/** @type {string} */ text) => (remember(text), commands.run(text))} />`
       : null}
     ${dialog === "help" ? html`<${Shortcuts} singleKeys=${singleKeys.value} onSingleKeys=${setSingleKeys} onClose=${close} />` : null}

@@ -7,6 +7,7 @@ import { test } from "node:test";
 
 import { accessible } from "./helpers/axe.js";
 import { BOUNDED, command, HUB_IS_AWAY, live, notLive, patch, shown, startDesk } from "./helpers/desk.js";
+import { atDoor, fillIn, signIn, startGuarded } from "./helpers/door.js";
 import { post, receiving } from "./helpers/logs.js";
 import { scene } from "./helpers/scene.js";
 
@@ -15,7 +16,7 @@ const PHONE = { viewport: { width: 390, height: 844 }, hasTouch: true, isMobile:
 const SIZES = /** @type {const} */ ([["desk", DESK], ["phone", PHONE]]);
 const LEVELS = ["DEBUG", "INFO", "WARN", "ERROR"];
 const THEMES = /** @type {const} */ (["light", "dark"]);
-const VIEWS = ["/#/", "/#/activity", "/#/activity?seq=2", "/#/logs?level=DEBUG", "/#/connections"];
+const VIEWS = ["/#/", "/#/activity", "/#/activity?seq=2", "/#/logs?level=DEBUG", "/#/connections", "/#/admin", "/#/admin?part=people"];
 const LINES = LEVELS.flatMap((level) => [0, 1, 2].map((order) => ({ level, source: "shop.web", message: `order ${order} came`, metadata: order === 0 ? {} : { order } })));
 
 /** A gateway in each condition. */
@@ -77,6 +78,48 @@ for (const [size, person] of SIZES) {
       await accessible(page, "no lines");
     });
 
+    test(`the door, the account and the admins' view, ${size}, ${colorScheme}`, BOUNDED, async (t) => {
+      const { desk, page, admin } = await startGuarded(t, { person: { ...person, colorScheme } });
+      await admin.add("vi@example.com", "viewer");
+      await admin.ask("POST", "/api/tokens", { name: "bot", role: "operator", topics: ["state"] });
+      await page.goto(desk.url);
+      await atDoor(page);
+      await accessible(page, "the door");
+      await fillIn(page, "vi@example.com", "wrong horse battery");
+      await page.getByTestId("form-error").getByText(/wrong/).waitFor();
+      await accessible(page, "the door after a mistake");
+      await signIn(desk, page, "vi@example.com");
+      await live(page);
+      await accessible(page, "what a viewer sees");
+      await openPalette(page);
+      await page.getByTestId("may-not").waitFor();
+      await accessible(page, "a viewer's palette");
+      await page.keyboard.press("Escape");
+      await page.getByTestId("account").click();
+      await accessible(page, "the account");
+      await page.getByRole("button", { name: "Sign out" }).click();
+      await atDoor(page);
+      await signIn(desk, page, "ana@example.com", "/#/admin");
+      for (const part of ["Tokens", "People", "Sessions", "Audit"]) {
+        await page.getByRole("link", { name: part, exact: true }).click();
+        await page.locator("tbody tr").first().waitFor();
+        await accessible(page, part);
+      }
+      for (const [part, button] of [["People", "Add somebody"], ["People", "Change the role of vi@example.com"], ["Tokens", "Revoke bot"], ["Tokens", "New token"]]) {
+        await page.getByRole("link", { name: part, exact: true }).click();
+        await page.getByRole("button", { name: button, exact: true }).click();
+        await page.getByRole("dialog").waitFor();
+        await accessible(page, button);
+        if (button === "New token") break;
+        await page.keyboard.press("Escape");
+        await page.getByRole("dialog").waitFor({ state: "detached" });
+      }
+      await page.getByRole("dialog").getByLabel("Name").fill("screen");
+      await page.keyboard.press("Enter");
+      await page.getByTestId("token-made").waitFor();
+      await accessible(page, "a new token");
+    });
+
     test(`dialogs, the past and notices, ${size}, ${colorScheme}`, BOUNDED, async (t) => {
       const { hub, page } = await startDesk(t, { state: scene(), person: { ...person, colorScheme } });
       await page.getByRole("button", { name: "Approve P7" }).click();
@@ -136,7 +179,7 @@ test("a wall, light and dark", BOUNDED, async (t) => {
 
 test("each view has one main heading, a title and landmarks", BOUNDED, async (t) => {
   const { desk, page } = await startDesk(t, { state: scene() });
-  for (const [view, title] of [["/#/", "Overview"], ["/#/activity", "Activity"], ["/#/logs", "Logs"], ["/#/connections", "Connections"]]) {
+  for (const [view, title] of [["/#/", "Overview"], ["/#/activity", "Activity"], ["/#/logs", "Logs"], ["/#/connections", "Connections"], ["/#/admin", "Admin"]]) {
     await page.goto(desk.url + view);
     await shown(page);
     assert.deepEqual(await page.getByRole("heading", { level: 1 }).allTextContents(), [title]);

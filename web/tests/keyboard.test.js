@@ -5,11 +5,13 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
+import { PASSWORD } from "../client/test/helpers/admin.js";
 import { BOUNDED, command, shown, startDesk, until } from "./helpers/desk.js";
+import { atDoor, startGuarded } from "./helpers/door.js";
 import { counts, post } from "./helpers/logs.js";
 import { scene } from "./helpers/scene.js";
 
-const VIEWS = ["/#/", "/#/activity", "/#/logs", "/#/connections"];
+const VIEWS = ["/#/", "/#/activity", "/#/logs", "/#/connections", "/#/admin", "/#/admin?part=audit"];
 /** More stops than any view has. */
 const STOPS_MAX = 300;
 
@@ -180,4 +182,40 @@ test("log lines are read by arrows, and Enter shows the whole line", BOUNDED, as
   await page.keyboard.press("Escape");
   await detail.waitFor({ state: "detached" });
   await until(page, () => document.activeElement?.getAttribute("data-testid") === "lines", null);
+});
+
+test("somebody signs in, makes a token and signs out by keys alone", BOUNDED, async (t) => {
+  const { desk, page } = await startGuarded(t);
+  await page.goto(desk.url);
+  await atDoor(page);
+  await page.keyboard.type("ana@example.com");
+  await page.keyboard.press("Tab");
+  await page.keyboard.type(PASSWORD);
+  await page.keyboard.press("Enter");
+  await shown(page);
+  await tabTo(page, /^Admin$/);
+  await page.keyboard.press("Enter");
+  await page.getByText("No tokens yet").waitFor();
+  await tabTo(page, /^New token$/);
+  await page.keyboard.press("Enter");
+  await page.getByRole("dialog", { name: "New token" }).waitFor();
+  await page.keyboard.type("bot");
+  await page.keyboard.press("Enter");
+  await page.getByTestId("token-made").waitFor();
+  await tabTo(page, /^I have it$/);
+  await page.keyboard.press("Enter");
+  await page.getByRole("dialog").waitFor({ state: "detached" });
+  assert.notEqual((await focused(page))?.name, undefined, "the keyboard is not lost");
+
+  const account = page.getByTestId("account");
+  await account.focus();
+  await page.keyboard.press("Enter");
+  await page.getByRole("button", { name: "Sign out" }).waitFor();
+  await page.keyboard.press("Escape");
+  await page.getByRole("button", { name: "Sign out" }).waitFor({ state: "hidden" });
+  assert.match((await focused(page))?.name ?? "", /^Account/);
+  await page.keyboard.press("Enter");
+  await tabTo(page, /^Sign out$/);
+  await page.keyboard.press("Enter");
+  await page.getByText("You signed out.").waitFor();
 });

@@ -5,12 +5,14 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
+import { PASSWORD } from "../client/test/helpers/admin.js";
 import { BOUNDED, command, shown, startDesk } from "./helpers/desk.js";
+import { atDoor, fillIn, startGuarded } from "./helpers/door.js";
 import { post } from "./helpers/logs.js";
 import { scene } from "./helpers/scene.js";
 
 const PHONE = { viewport: { width: 390, height: 844 }, hasTouch: true, isMobile: true, deviceScaleFactor: 2 };
-const VIEWS = ["/#/", "/#/activity", "/#/logs", "/#/connections"];
+const VIEWS = ["/#/", "/#/activity", "/#/logs", "/#/connections", "/#/admin", "/#/admin?part=audit"];
 /** What a finger hits (WCAG 2.2, 2.5.8), in CSS pixels. */
 const TARGET_MIN_PX = 24;
 
@@ -110,5 +112,40 @@ test("the connection is in sight on a phone, in every view", BOUNDED, async (t) 
     await shown(page);
     const box = await page.getByTestId("connection").boundingBox();
     assert.ok(box && box.x >= 0 && box.x + box.width <= 390 && box.y >= 0 && box.y < 844, JSON.stringify(box));
+  }
+});
+
+test("a phone signs in, and does what admins do", BOUNDED, async (t) => {
+  const { desk, page, admin } = await startGuarded(t, { person: PHONE });
+  const email = `${"somebody.with.a.long.name.".repeat(2)}too@${"example.".repeat(6)}com`;
+  await admin.add(email, "viewer");
+  await admin.ask("POST", "/api/tokens", { name: "W".repeat(64), role: "operator", topics: ["state", "gateways", "latency", "presence", "health", "logs"] });
+  for (const width of [390, 320]) {
+    await page.setViewportSize({ width, height: 844 });
+    await page.goto(desk.url);
+    await page.reload();
+    if (width === 390) {
+      await atDoor(page);
+      assert.deepEqual([await overflow(page), await small(page)], [[], []], "the door");
+      await fillIn(page, "ana@example.com", PASSWORD);
+    }
+    await shown(page);
+    await page.getByTestId("account").tap();
+    await page.getByRole("button", { name: "Sign out" }).waitFor();
+    assert.deepEqual([await overflow(page), await small(page)], [[], []], `the account at ${width}`);
+    await page.getByTestId("account").tap();
+    await page.getByRole("link", { name: "Admin", exact: true }).tap();
+    for (const part of ["People", "Sessions", "Audit", "Tokens"]) {
+      await page.getByRole("link", { name: part, exact: true }).tap();
+      await page.locator("tbody tr").first().waitFor();
+      assert.deepEqual([await overflow(page), await small(page)], [[], []], `${part} at ${width}`);
+    }
+    await page.getByRole("button", { name: "New token" }).tap();
+    await page.getByRole("dialog").getByLabel("Name").fill(`phone-${width}`);
+    assert.deepEqual([await overflow(page), await small(page)], [[], []], `a form at ${width}`);
+    await page.getByRole("button", { name: "Make the token" }).tap();
+    await page.getByTestId("token-made").waitFor();
+    assert.deepEqual([await overflow(page), await small(page)], [[], []], `a token at ${width}`);
+    await page.getByRole("button", { name: "I have it" }).tap();
   }
 });

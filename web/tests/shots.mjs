@@ -14,6 +14,7 @@ import { mkdir } from "node:fs/promises";
 import { join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 
+import { Admin, PASSWORD, REQUIRED } from "../client/test/helpers/admin.js";
 import { TestHub } from "../client/test/helpers/hub.js";
 import { launch } from "./helpers/browser.js";
 import { post } from "./helpers/logs.js";
@@ -77,6 +78,7 @@ async function main(folder) {
       await take(browser, empty.url, options, path, (page) => page.locator(".empty").first().waitFor());
       console.log(path);
     }
+    await takeGuarded(owner, browser, folder);
     const path = join(folder, "stale-desk-light.png");
     await take(browser, hub.url, DESK, path, async (page) => {
       await hub.kill();
@@ -85,6 +87,45 @@ async function main(folder) {
     console.log(path);
   } finally {
     for (const ending of endings) await ending();
+  }
+}
+
+/**
+ * Takes the pictures of a hub that wants to know everybody.
+ * @param {any} owner
+ * @param {Browser} browser
+ * @param {string} folder
+ */
+async function takeGuarded(owner, browser, folder) {
+  const hub = await TestHub.start(owner, "", REQUIRED);
+  const setUp = hub.setupLink;
+  for (const [screen, options] of Object.entries({ desk: DESK, phone: PHONE })) {
+    const page = await (await browser.newContext({ ...options, locale: "en-GB", reducedMotion: "reduce" })).newPage();
+    const shoot = async (/** @type {string} */ name) => {
+      const path = join(folder, `${name}-${screen}-light.png`);
+      await page.screenshot({ path });
+      console.log(path);
+    };
+    await page.goto(setUp);
+    await page.getByTestId("door").waitFor();
+    await shoot(screen === "desk" ? "set-up" : "sign-in");
+    const admin = await (screen === "desk" ? Admin.first(hub) : Admin.signIn(hub, "ana@example.com"));
+    if (screen === "desk") {
+      await admin.add("vi@example.com", "viewer");
+      await admin.ask("POST", "/api/tokens", { name: "slack-bot", role: "operator", topics: ["state", "gateways"] });
+    }
+    await page.reload();
+    await page.getByLabel("E-mail address").fill("ana@example.com");
+    await page.getByLabel("Password", { exact: true }).fill(PASSWORD);
+    await page.keyboard.press("Enter");
+    await page.getByTestId("account").click();
+    await shoot("account");
+    for (const part of ["tokens", "people", "sessions", "audit"]) {
+      await page.goto(`${hub.url}/#/admin?part=${part}`);
+      await page.locator("tbody tr").first().waitFor();
+      await shoot(`admin-${part}`);
+    }
+    await page.context().close();
   }
 }
 

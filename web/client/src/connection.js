@@ -24,6 +24,7 @@ const REFUSING_STATUSES = new Set([400, 401, 403, 404, 426]);
 /**
  * Whom a {@link Connection} tells.
  * @typedef {object} ConnectionEvents
+ * @property {() => void} opened the hub takes messages
  * @property {(text: unknown) => void} message what the hub sent
  * @property {(lost: { reason: string, code: number | null }) => void} lost there is no connection any more
  * @property {(status: Status) => void} status
@@ -57,18 +58,24 @@ export class Connection {
   /** @type {number} */
   #retryMs = 0;
   #needsNetwork;
+  #prepare;
+  /** Counts tries, so that what was prepared for an older one is let go. */
+  #tries = 0;
+  #preparing = false;
 
   /**
    * @param {object} options
    * @param {() => URL} options.address where to connect, asked anew for each try
+   * @param {() => Promise<void>} [options.prepare] what has to be done before each try
    * @param {WebSocketConstructor} options.WebSocket
    * @param {Required<Clock>} options.clock
    * @param {Backoff} options.backoff
    * @param {Environment} options.environment
    * @param {ConnectionEvents} options.events
    */
-  constructor({ address, WebSocket, clock, backoff, environment, events }) {
+  constructor({ address, prepare, WebSocket, clock, backoff, environment, events }) {
     this.#address = address;
+    this.#prepare = prepare;
     this.#WebSocket = WebSocket;
     this.#clock = clock;
     this.#backoff = backoff;
@@ -85,31 +92,57 @@ export class Connection {
   /** Opens a connection now, in the place of whatever there is. */
   open() {
     this.#abandon();
-    let socket;
-    try {
-      socket = new this.#WebSocket(this.#address().href, [SUBPROTOCOL]);
-    } catch (error) {
-      this.refuse(`no connection can be made: ${/** @type {Error} */ (error).message}`, null);
-      return;
-    }
-    this.#socket = socket;
-    this.#attach(socket);
-    const late = () => this.fail(`the hub did not answer within ${CONNECT_TIMEOUT_MS / 1000} s`);
-    this.#timer = this.#clock.setTimeout(late, CONNECT_TIMEOUT_MS);
+    if (this.#prepare) this.#prepared(this.#prepare());
+    else if (!this.#dial()) return;
     const { kind } = this.status;
     if (kind === "connecting" || (kind === "offline" && this.isOffline)) return;
     this.#setStatus(this.#reconnecting(this.#clock.now(), true));
   }
 
+  /** @param {Promise<void>} preparation */
+  #prepared(preparation) {
+    const mine = this.#tries;
+    this.#preparing = true;
+    this.#patience("what to connect with did not come");
+    preparation.then(
+      () => void (mine === this.#tries && this.#dial()),
+      (error) => mine === this.#tries && this.fail(`no connection can be made: ${error?.message ?? error}`),
+    );
+  }
+
+  /** Returns whether a connection is being opened. */
+  #dial() {
+    this.#preparing = false;
+    let socket;
+    try {
+      socket = new this.#WebSocket(this.#address().href, [SUBPROTOCOL]);
+    } catch (error) {
+      this.refuse(`no connection can be made: ${/** @type {Error} */ (error).message}`, null);
+      return false;
+    }
+    this.#socket = socket;
+    this.#attach(socket);
+    this.#patience("the hub did not answer");
+    return true;
+  }
+
+  /** @param {string} reason */
+  #patience(reason) {
+    this.#clearTimer();
+    const late = () => this.fail(`${reason} within ${CONNECT_TIMEOUT_MS / 1000} s`);
+    this.#timer = this.#clock.setTimeout(late, CONNECT_TIMEOUT_MS);
+  }
+
   /** Opens a connection now, where the next try is waited for. */
   hasten() {
     const waits = this.status.kind === "reconnecting" || this.status.kind === "offline";
-    if (waits && this.#socket === null) this.open();
+    if (waits && this.#socket === null && !this.#preparing) this.open();
   }
 
   /** Opens a connection now, where there is none that lives or is being opened. */
   insist() {
     if (this.status.kind === "closed") return;
+    if (this.#preparing) return;
     if (this.#socket === null || (this.#liveSince !== null && this.status.kind !== "live")) this.open();
   }
 
@@ -147,7 +180,7 @@ export class Connection {
 
   /** The browser says that there is no network: the next try waits for it, or for long. */
   offline() {
-    if (this.status.kind !== "reconnecting" || this.#socket !== null) return;
+    if (this.status.kind !== "reconnecting" || this.#socket !== null || this.#preparing) return;
     this.#clearTimer();
     this.#timer = this.#clock.setTimeout(() => this.open(), this.#backoff.maxMs);
     this.#setStatus(this.#offline(this.#clock.now()));
@@ -210,8 +243,9 @@ export class Connection {
     const isCurrent = () => this.#socket === socket;
     socket.binaryType = "arraybuffer";
     socket.onopen = () => {
-      if (!isCurrent() || socket.protocol === SUBPROTOCOL) return;
-      this.refuse(`the server does not speak ${SUBPROTOCOL}`, null);
+      if (!isCurrent()) return;
+      if (socket.protocol === SUBPROTOCOL) this.#events.opened();
+      else this.refuse(`the server does not speak ${SUBPROTOCOL}`, null);
     };
     socket.onmessage = ({ data }) => {
       if (isCurrent()) this.#events.message(data);
@@ -246,6 +280,8 @@ export class Connection {
   #abandon(politely = false) {
     this.#clearTimer();
     const socket = this.#socket;
+    this.#tries += 1;
+    this.#preparing = false;
     this.#socket = null;
     this.#liveSince = null;
     this.#retryMs = 0;

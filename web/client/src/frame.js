@@ -71,3 +71,12 @@ function isSeq(value) {
 function isObject(value) {
   return typeof value === "object" && value !== null;
 }
+
+/**
+ * The hub's clock when it made a frame.
+ * @param {{ timestamp: string }} frame
+ */
+export function timeOf({ timestamp }) {
+  const at = Date.parse(timestamp);
+  return Number.isNaN(at) ? null : at;
+}

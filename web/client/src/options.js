@@ -1,12 +1,23 @@
-/** @import { ConnectOptions, WebSocketConstructor } from "../types/index.js" */
+/** @import { Clock, ConnectOptions, Token, WebSocketConstructor } from "../types/index.js" */
 /** @import { Environment } from "./environment.js" */
-/** @import { SessionOptions } from "./session.js" */
 
 import { completeClock } from "./clock.js";
 import { browserEnvironment } from "./environment.js";
 
 /** The default bounds of the time between two tries, in milliseconds. */
 const BACKOFF_MS = { initial: 500, max: 30_000 };
+
+/**
+ * @typedef {object} SessionOptions
+ * @property {URL} url
+ * @property {readonly string[] | undefined} topics
+ * @property {Token | undefined} token
+ * @property {WebSocketConstructor} WebSocket
+ * @property {{ initialMs: number, maxMs: number }} backoff
+ * @property {Required<Clock>} clock
+ * @property {() => number} random
+ * @property {Environment} environment
+ */
 
 /**
  * Completes what a caller gave.
@@ -16,18 +27,22 @@ const BACKOFF_MS = { initial: 500, max: 30_000 };
  * @throws {TypeError} when something is missing or of no use
  */
 export function completeOptions(options, environment = browserEnvironment) {
-  const { WebSocket = globalThis.WebSocket, random = Math.random, topics, backoff = {} } = options;
+  const { WebSocket = globalThis.WebSocket, random = Math.random, topics, token, backoff = {} } = options;
   if (typeof WebSocket !== "function") {
     throw new TypeError("there is no WebSocket here: pass one, such as that of the package ws");
   }
   if (topics !== undefined && !(Array.isArray(topics) && topics.every((topic) => typeof topic === "string"))) {
     throw new TypeError("topics must be a list of names");
   }
+  if (token !== undefined && typeof token !== "function" && !(typeof token === "string" && token !== "")) {
+    throw new TypeError("token must be a text or a function that gives one");
+  }
   const initialMs = positive(backoff.initialMs ?? BACKOFF_MS.initial, "backoff.initialMs");
   const maxMs = positive(backoff.maxMs ?? BACKOFF_MS.max, "backoff.maxMs");
   return {
     url: webSocketUrl(options.url),
     topics: topics && [...topics],
+    token,
     WebSocket: /** @type {WebSocketConstructor} */ (WebSocket),
     backoff: { initialMs: Math.min(initialMs, maxMs), maxMs },
     clock: completeClock(options.clock),

@@ -1,17 +1,17 @@
-/** @import { Clock, WebSocketConstructor } from "../types/index.js" */
+/** @import { Token } from "../types/index.js" */
 /** @import { ServerFrame } from "../types/protocol.js" */
+/** @import { Admission } from "./admission.js" */
 /** @import { Sink, Source } from "./source.js" */
 /** @import { Commands, Request } from "./commands.js" */
-/** @import { Environment } from "./environment.js" */
 /** @import { Mirror } from "./mirror.js" */
+/** @import { SessionOptions } from "./options.js" */
 /** @import { Wanted } from "./wishes.js" */
 
 import { Backoff } from "./backoff.js";
 import { Connection } from "./connection.js";
 import { errorFields } from "./error.js";
-import { decodeFrame, MalformedFrame } from "./frame.js";
+import { decodeFrame, MalformedFrame, timeOf } from "./frame.js";
 import { Liveness, PROBE_MS } from "./liveness.js";
-import { canHash, stateHash } from "./state-hash.js";
 import { Subscription } from "./subscription.js";
 import { Vitals } from "./vitals.js";
 
@@ -31,17 +31,6 @@ const MARKS_MAX = 16;
 const TOO_BIG = 1009;
 
 /**
- * @typedef {object} SessionOptions
- * @property {URL} url
- * @property {readonly string[] | undefined} topics
- * @property {WebSocketConstructor} WebSocket
- * @property {{ initialMs: number, maxMs: number }} backoff
- * @property {Required<Clock>} clock
- * @property {() => number} random
- * @property {Environment} environment
- */
-
-/**
  * Speaks `opshub.v1` over one connection at a time and keeps the mirror true: resumes where it was, fetches
  * the whole state where that cannot be followed, compares it with the hub's hash.
  * @implements {Source}
@@ -49,6 +38,8 @@ const TOO_BIG = 1009;
 export class Session {
   #url;
   #topics;
+  /** @type {Admission | null} */
+  #admission = null;
   #clock;
   #environment;
   #mirror;
@@ -84,7 +75,7 @@ export class Session {
    * @param {SessionOptions} options
    * @param {{ mirror: Mirror, commands: Commands, sink: Sink }} parts
    */
-  constructor({ url, topics, WebSocket, backoff, clock, random, environment }, { mirror, commands, sink }) {
+  constructor({ url, topics, token, WebSocket, backoff, clock, random, environment }, { mirror, commands, sink }) {
     this.#url = url;
     this.#topics = topics;
     this.#clock = clock;
@@ -102,11 +93,13 @@ export class Session {
     });
     this.#connection = new Connection({
       address: () => this.#address(),
+      prepare: token === undefined ? undefined : () => this.#prepare(token),
       WebSocket,
       clock,
       backoff: new Backoff({ ...backoff, random }),
       environment,
       events: {
+        opened: () => this.#admission?.opened(),
         message: (text) => this.#receive(text),
         lost: ({ code }) => this.#lost(code),
         status: (status) => sink.status(status),
@@ -174,6 +167,13 @@ export class Session {
     this.#liveness.suspect("the network is gone", PROBE_MS);
   }
 
+  /** @param {Token} token */
+  async #prepare(token) {
+    const { Admission } = await import("./admission.js");
+    this.#admission ??= new Admission(token, this.#clock, this.#connection);
+    await this.#admission.prepare();
+  }
+
   #address() {
     this.#triedAt = this.#clock.now();
     const address = new URL(this.#url);
@@ -228,6 +228,8 @@ export class Session {
    * @param {string} text
    */
   #begin(frame, text) {
+    if (this.#admission?.answered(frame)) return undefined;
+    if (frame.type === "closing") return this.#closing(frame);
     if (frame.type !== "connected") return this.#connection.fail("the hub did not introduce itself");
     const { epoch, seq, recovered, heartbeat_ms, session_id, client_count } = frame.data;
     const { position } = this.#mirror;
@@ -240,7 +242,7 @@ export class Session {
     this.#welcomed = true;
     this.#target = seq;
     this.#mirror.welcome(frame.data);
-    this.#vitals.update({ sessionId: session_id, clientCount: client_count, hubTime: time(frame) });
+    this.#vitals.update({ sessionId: session_id, clientCount: client_count, hubTime: timeOf(frame) });
     this.#connection.welcomed();
     this.#liveness.start(heartbeat_ms, this.#patience);
     if (!this.#mirror.isWhole) {
@@ -249,6 +251,7 @@ export class Session {
     }
     this.#commands.connected();
     this.#subscription.connected();
+    this.#admission?.welcomed();
     this.#sink.frame(frame, text);
     this.#settle();
   }
@@ -264,13 +267,16 @@ export class Session {
     else if (frame.type === "state") this.#stateCame();
     else if (frame.type === "heartbeat") this.#verify(frame.data.state_hash);
     if (frame.type === "presence") this.#vitals.update({ clientCount: frame.data.client_count });
-    if (frame.type === "heartbeat") this.#vitals.update({ hubTime: time(frame) });
-    if (frame.type === "closing") {
-      this.#connection.closing(String(frame.data.reason ?? ""), frame.data.retry_ms, CLOSING_MS);
-    }
+    if (frame.type === "heartbeat") this.#vitals.update({ hubTime: timeOf(frame) });
+    if (frame.type === "closing") this.#closing(frame);
     if (frame.type === "error" && frame.data.error_type === "rate_limited") this.#commands.slowDown();
     if (news) this.#sink.frame(frame, text);
     this.#settle();
+  }
+
+  /** @param {ServerFrame & { type: "closing" }} frame */
+  #closing({ data: { reason, retry_ms } }) {
+    this.#connection.closing(String(reason ?? ""), retry_ms, CLOSING_MS);
   }
 
   /**
@@ -279,6 +285,7 @@ export class Session {
    */
   #isOwn(frame) {
     if (frame.type === "pong") return this.#pong(frame);
+    if (this.#admission?.answered(frame)) return true;
     if (this.#subscription.answered(frame)) return true;
     if (frame.type === "command_result") return this.#commands.succeed(frame.request_id, frame.data);
     return frame.type === "error" && this.#commands.fail(frame.request_id, errorFields(frame.data));
@@ -291,7 +298,7 @@ export class Session {
     // Answers keep their place among the changes: whatever was committed before the ping has come.
     this.#caughtUp = true;
     this.#settle();
-    this.#vitals.update({ latencyMs: Math.round(pong.latencyMs * 10) / 10, hubTime: time(frame) });
+    this.#vitals.update({ latencyMs: Math.round(pong.latencyMs * 10) / 10, hubTime: timeOf(frame) });
     if (this.#mirror.isWhole) this.#vitals.trueAt(pong.sentAt);
     this.#commands.passed(this.#marks.get(String(frame.request_id)) ?? 0);
     return true;
@@ -349,9 +356,10 @@ export class Session {
    */
   async #verify(hash) {
     const { state, documents, patches, keepsState, isWhole } = this.#mirror;
-    if (typeof hash !== "string" || !keepsState || !isWhole || this.#hashing || !canHash()) return;
+    if (typeof hash !== "string" || !keepsState || !isWhole || this.#hashing) return;
     this.#hashing = true;
-    const own = await stateHash(state).catch(() => null);
+    // Loaded with the first heartbeat, long after the first state.
+    const own = await import("./state-hash.js").then((module) => (module.canHash() ? module.stateHash(state) : null)).catch(() => null);
     this.#hashing = false;
     // A state that came meanwhile has taken the place of the one that was judged.
     if (own === null || documents !== this.#mirror.documents || this.status.kind === "closed") return;
@@ -377,6 +385,7 @@ export class Session {
   #forgetConnection() {
     this.#liveness.stop();
     this.#subscription.lost();
+    this.#admission?.lost();
     this.#clock.clearTimeout(this.#resyncTimer);
     this.#resyncTimer = null;
     this.#welcomed = this.#caughtUp = this.#wasLive = false;
@@ -387,13 +396,4 @@ export class Session {
   #publish() {
     this.#vitals.publish(this.#mirror.behind);
   }
-}
-
-/**
- * The hub's clock when it made a frame.
- * @param {{ timestamp: string }} frame
- */
-function time({ timestamp }) {
-  const at = Date.parse(timestamp);
-  return Number.isNaN(at) ? null : at;
 }

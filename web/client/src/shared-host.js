@@ -1,4 +1,4 @@
-/** @import { Clock } from "../types/index.js" */
+/** @import { Clock, Token } from "../types/index.js" */
 /** @import { ServerFrame } from "../types/protocol.js" */
 /** @import { Hub } from "./hub.js" */
 /** @import { Locks } from "./locks.js" */
@@ -30,7 +30,7 @@ const WANTED = new Map([
 
 /**
  * Opens the connection; `tap` gets every frame with its text.
- * @typedef {(options: SharedOptions, copy: Copy | null, tap: (frame: ServerFrame, text: string) => void) => Hub} OpenHub
+ * @typedef {(options: Pick<SharedOptions, "url" | "topics" | "backoff"> & { token: Token | undefined }, copy: Copy | null, tap: (frame: ServerFrame, text: string) => void) => Hub} OpenHub
  */
 
 /**
@@ -46,6 +46,8 @@ export class SharedHost {
   /** @type {Set<Tab>} */
   #tabs = new Set();
   #recent = new Recent();
+  /** Takes the token that is asked for; of two questions the newer one counts. @type {(token: string | null) => void} */
+  #given = () => {};
   /** Topics that every tab gets. @type {readonly string[]} */
   #common = [];
   /** @type {unknown} */
@@ -114,11 +116,29 @@ export class SharedHost {
    * @param {Copy | null} copy
    */
   #start(options, copy) {
-    this.#common = options.topics ?? [];
-    const hub = this.#open(options, copy, (frame, text) => this.#frame(frame, text));
+    const { url, topics, backoff, token, renews } = options;
+    this.#common = topics ?? [];
+    const shown = renews ? this.#tokens(token) : (token ?? undefined);
+    const hub = this.#open({ url, topics, backoff, token: shown }, copy, (frame, text) => this.#frame(frame, text));
     hub.on("status", (status) => this.#tell({ kind: "status", status, size: MESSAGE_CHARS }));
     hub.on("health", (health) => this.#tell({ kind: "health", health, size: MESSAGE_CHARS }));
     return hub;
+  }
+
+  /**
+   * Makes what gives tokens: the one that is known, then those that the tabs give.
+   * @param {string | null} known
+   * @returns {() => Promise<string>}
+   */
+  #tokens(known) {
+    let next = known;
+    return () => new Promise((resolve, reject) => {
+      const token = next;
+      next = null;
+      if (token !== null) return resolve(token);
+      this.#given = (given) => (given === null ? reject(new Error("no tab has a token")) : resolve(given));
+      for (const tab of this.#tabs) tab.port.postMessage(/** @satisfies {FromWorker} */ ({ kind: "token" }));
+    });
   }
 
   /**
@@ -142,6 +162,9 @@ export class SharedHost {
         break;
       case "command":
         this.#run(tab, hub, message.request);
+        break;
+      case "token":
+        this.#given(message.token);
         break;
       case "forget":
         tab.commands.get(message.id)?.abort();

@@ -9,17 +9,13 @@
 /** @import { Copy } from "./mirror.js" */
 /** @import { Wanted } from "./wishes.js" */
 
-/** Goes up whenever the messages change, so that tabs of two releases do not share a worker. */
-export const SHARED_VERSION = 2;
-
-/** What both ends take for the interval of their pings, in milliseconds. */
-export const SHARED_HEARTBEAT_MS = 6_000;
-
 /**
  * What the connection is like; the first tab decides.
  * @typedef {object} SharedOptions
  * @property {string} url
  * @property {readonly string[] | undefined} topics
+ * @property {string | null} token what every tab that shares the connection shows as well
+ * @property {boolean} renews whether the tabs may give another token, where this one ends
  * @property {{ initialMs: number, maxMs: number }} backoff
  */
 
@@ -30,12 +26,14 @@ export const SHARED_HEARTBEAT_MS = 6_000;
  * - `ack`: `size` of what it was sent is taken.
  * - `snapshot`: it needs a copy anew.
  * - `want`: what it wants to receive besides, from now on.
+ * - `token`: the answer to the worker's `token`; null where there is none.
  * @typedef {(
  *   | { kind: "join", tab: string, lock: string | null, options: SharedOptions, copy: Copy | null }
  *   | { kind: "ack", size: number }
  *   | { kind: "snapshot" }
  *   | { kind: "want", wanted: Wanted }
  *   | { kind: "command", request: Request }
+ *   | { kind: "token", token: string | null }
  *   | { kind: "forget", id: string }
  *   | { kind: "ping", id: string }
  *   | { kind: "reconnect" }
@@ -48,6 +46,7 @@ export const SHARED_HEARTBEAT_MS = 6_000;
  * From the worker. Whatever has a `size` is to be acknowledged with it.
  * - `joined`: the answer to `join`; what the tab has missed, or a snapshot, follows. `lock` is held by the
  *   worker for as long as it lives, where there are locks.
+ * - `token`: the connection needs one, the first tab that has one gives it.
  * - `started`: what the tab wants comes from now on; of what came before some may have been lost.
  * @typedef {(
  *   | { kind: "joined", lock: string | null }
@@ -56,6 +55,7 @@ export const SHARED_HEARTBEAT_MS = 6_000;
  *   | { kind: "status", status: Status, size: number }
  *   | { kind: "health", health: Health, size: number }
  *   | { kind: "started", size: number }
+ *   | { kind: "token" }
  *   | { kind: "answer", id: string, result: CommandResult }
  *   | { kind: "failure", id: string, error: HubErrorFields }
  *   | { kind: "pong", id: string }
@@ -69,3 +69,5 @@ export const SHARED_HEARTBEAT_MS = 6_000;
  * @property {((event: any) => any) | null} onmessage
  * @property {() => void} close
  */
+
+export {};

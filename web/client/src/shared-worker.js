@@ -8,9 +8,7 @@ import { Hub } from "./hub.js";
 import { SharedHost } from "./shared-host.js";
 
 const host = new SharedHost({
-  open: ({ url, topics, backoff }, copy, tap) => {
-    return new Hub({ url, topics, backoff, shared: false }, { copy, tap });
-  },
+  open: (options, copy, tap) => new Hub({ ...options, shared: false }, { copy, tap }),
   clock: systemClock,
   locks: globalThis.navigator?.locks,
 });

@@ -2,7 +2,7 @@
 /** @import { Commands, Request } from "./commands.js" */
 /** @import { Locks } from "./locks.js" */
 /** @import { Mirror } from "./mirror.js" */
-/** @import { SessionOptions } from "./session.js" */
+/** @import { SessionOptions } from "./options.js" */
 /** @import { FromTab, FromWorker, Port } from "./shared-messages.js" */
 /** @import { Sink, Source } from "./source.js" */
 /** @import { Wanted } from "./wishes.js" */
@@ -11,10 +11,13 @@ import { decodeFrame } from "./frame.js";
 import { Liveness } from "./liveness.js";
 import { holdLock, randomId, watchLock } from "./locks.js";
 import { Session } from "./session.js";
-import { SHARED_HEARTBEAT_MS, SHARED_VERSION } from "./shared-messages.js";
 import { UNKNOWN_HEALTH } from "./vitals.js";
 import { NOTHING } from "./wishes.js";
 
+/** Goes up whenever the messages change, so that tabs of two releases do not share a worker. */
+const SHARED_VERSION = 3;
+/** What both ends take for the interval of their pings, in milliseconds. */
+const SHARED_HEARTBEAT_MS = 6_000;
 /** How long a worker may take to answer a tab that joins, in milliseconds. */
 const JOIN_TIMEOUT_MS = 3_000;
 /** How often in a row joining may fail before the tab opens a connection of its own. */
@@ -56,6 +59,8 @@ export class SharedSource {
   /** Ends with the port. */
   #left = new AbortController();
   #askedAt = -Infinity;
+  /** The token that this tab began with. */
+  #token = "";
   /** @type {Session | null} This tab's own connection, once sharing has failed. */
   #own = null;
   /** @type {Status} What the worker said last. */
@@ -146,16 +151,30 @@ export class SharedSource {
   }
 
   /** Asks the worker, a new one where the old one is gone, to be told everything. */
-  async #join() {
+  #join() {
     this.#leave();
     if (this.#joins >= JOINS_MAX) return this.#goAlone();
     this.#joins += 1;
-    this.#generation += 1;
     if (this.#status.kind !== "connecting") this.#setStatus(this.#searching());
+    const { token } = this.#options;
+    if (token === undefined) return void this.#enter("");
+    const mine = this.#generation;
+    // Without a token there is nobody to share with; alone the tab asks for it again and again.
+    const alone = () => void (mine === this.#generation && this.#goAlone());
+    return void import("./admission.js").then(async ({ giveToken, nameOfToken }) => {
+      const given = await giveToken(token);
+      if (mine !== this.#generation) return;
+      this.#token = given;
+      await this.#enter(nameOfToken(given));
+    }).catch(alone);
+  }
+
+  /** @param {string} who stands for the token, in the worker's name */
+  async #enter(who) {
     /** @type {Port} */
     let port;
     try {
-      port = this.#openPort(this.#name(), () => {
+      port = this.#openPort(this.#name(who), () => {
         if (this.#port === port && !this.#joined) this.#goAlone();
       });
     } catch {
@@ -169,21 +188,22 @@ export class SharedSource {
     const lock = await holdLock(this.#locks, `opshub-client/tab/${this.#id}/${this.#generation}`);
     if (this.#port !== port) return lock?.release();
     this.#lock = lock;
-    const { url, topics, backoff } = this.#options;
+    const { url, topics, backoff, token } = this.#options;
     const { copy } = this.#parts.mirror;
-    const options = { url: url.href, topics, backoff };
+    const options = { url: url.href, topics, backoff, token: this.#token || null, renews: typeof token === "function" };
     const known = copy.position === null ? null : copy;
     return this.#post({ kind: "join", tab: this.#id, lock: lock?.name ?? null, options, copy: known });
   }
 
-  /** Workers are known by their names: what is not the same connection has another. */
-  #name() {
+  /** Workers are known by their names: what is not the same connection has another. @param {string} who */
+  #name(who) {
     const { url, topics } = this.#options;
-    return `opshub-client/${SHARED_VERSION} ${url.href} ${topics?.join(",") ?? ""}`;
+    return `opshub-client/${SHARED_VERSION} ${url.href} ${topics?.join(",") ?? ""} ${who}`;
   }
 
   /** Parts with the worker, without a word about it to the page. */
   #leave() {
+    this.#generation += 1;
     this.#options.clock.clearTimeout(this.#timer);
     this.#liveness.stop();
     this.#post({ kind: "leave" });
@@ -225,6 +245,9 @@ export class SharedSource {
         this.#health = Object.freeze({ ...message.health, shared: true });
         this.#parts.sink.health(this.#health);
         break;
+      case "token":
+        void this.#give();
+        break;
       case "started":
         this.#parts.sink.started(true);
         break;
@@ -240,6 +263,13 @@ export class SharedSource {
     }
     if ("size" in message) this.#post({ kind: "ack", size: message.size });
     this.#parts.sink.settled();
+  }
+
+  /** Gives the worker a token. */
+  async #give() {
+    const { token } = this.#options;
+    const given = typeof token === "function" ? await Promise.resolve().then(token).catch(() => null) : null;
+    this.#post({ kind: "token", token: given });
   }
 
   /** @param {string | null} lock held by the worker */

@@ -75,12 +75,20 @@ export interface Clock {
   clearTimeout(timer: any): void;
 }
 
+/** What a client says who it is with: a token of the hub, or what gives one, asked for each connection and before one ends. */
+export type Token = string | (() => string | Promise<string>);
+
 /** What {@link connect} takes. */
 export interface ConnectOptions {
   /** `ws:`, `wss:`, `http:` or `https:`; without a path it is `/ws`. Default: the page's own origin. */
   url?: string | URL;
   /** What to receive (the hub's default: everything but logs). Without `state` no state is kept. */
   topics?: readonly string[];
+  /**
+   * Who this is, where the hub wants to know and no cookie says it. Of a function each connection gets a token of its
+   * own; before that ends the function is asked for the next one, and the connection goes on with it.
+   */
+  token?: Token;
   /** The constructor to use. Default: `globalThis.WebSocket`. */
   WebSocket?: WebSocketConstructor;
   /** One connection for all tabs of a browser, through a SharedWorker. Default: in pages. */

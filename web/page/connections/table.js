@@ -1,6 +1,7 @@
 import { html } from "../../vendor/preact.js";
 import { actorName } from "../core/describe.js";
 import { oneLine } from "../core/text.js";
+import { agentName } from "../parts/agent.js";
 import { Ago } from "../parts/ago.js";
 import { Badge } from "../parts/badge.js";
 import { memo } from "../parts/memo.js";
@@ -37,7 +38,7 @@ function Row({ one, own }) {
     <th scope="row" data-label="Who"><bdi>${actorName(oneLine(one.actor, 80))}</bdi>${own ? html` <span class="own">this page</span>` : null}
       <span class="session">${oneLine(one.session_id, 13)}</span></th>
     <td data-label="From"><bdi>${oneLine(one.address, 60)}</bdi></td>
-    <td data-label="Client" title=${oneLine(one.user_agent ?? "", 200)}>${agent(one.user_agent)}</td>
+    <td data-label="Client" title=${oneLine(one.user_agent ?? "", 200)}>${agentName(one.user_agent)}</td>
     <td data-label="Protocol">${oneLine(one.protocol, 20)}</td>
     <td data-label="Connected"><${Ago} at=${Date.parse(one.connected_at)} /></td>
     <td data-label="Change" class="number">#${one.seq}</td>
@@ -45,16 +46,6 @@ function Row({ one, own }) {
     <td data-label="Queued" class="number" data-some=${one.queued_bytes > 0}>${bytes(one.queued_bytes)}</td>
     <td data-label="Conflated" class="number" data-some=${one.conflated > 0}>${one.conflated}</td>
   </tr>`;
-}
-
-/** Says which browser or program it is. @param {string | null} text */
-function agent(text) {
-  if (!text) return "unknown";
-  const browser = /\b(Firefox|Edg|OPR|HeadlessChrome|Chrome|Version)\/(\d+)/.exec(text);
-  if (!text.startsWith("Mozilla/") || !browser) return oneLine(text, 40);
-  const names = { Edg: "Edge", OPR: "Opera", HeadlessChrome: "Chrome", Version: "Safari" };
-  const found = /\b(Edg|OPR)\/(\d+)/.exec(text) ?? browser;
-  return `${names[/** @type {keyof typeof names} */ (found[1])] ?? found[1]} ${found[2]}`;
 }
 
 /** @param {number} count */

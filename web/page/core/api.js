@@ -31,8 +31,14 @@ export async function getJson(path, { signal } = {}) {
     return null;
   });
   if (response.ok && body !== null) return body;
-  const told = body?.error;
-  throw new ApiError(told?.error_type ?? "unexpected", response.status, told?.message ?? `the hub answered ${response.status}`);
+  const message = body?.error?.message ?? `the hub answered ${response.status}`;
+  told(response.status, message);
+  throw new ApiError(body?.error?.error_type ?? "unexpected", response.status, message);
+}
+
+/** Lets the page know that who looks is not, or no longer, let in. @param {number} status @param {string} message */
+export function told(status, message) {
+  if (status === 401 || status === 403) dispatchEvent(new CustomEvent("opshub:refused", { detail: { status, message } }));
 }
 
 /**

@@ -1,11 +1,11 @@
 import { signal } from "../../vendor/preact.js";
 
 /**
- * @typedef {{ view: "overview" | "activity" | "logs" | "connections", params: Record<string, string> }} Route
+ * @typedef {{ view: "overview" | "activity" | "logs" | "connections" | "admin", params: Record<string, string> }} Route
  */
 
 /** @type {Record<string, Route["view"]>} */
-const VIEWS = { "/": "overview", "/activity": "activity", "/logs": "logs", "/connections": "connections" };
+const VIEWS = { "/": "overview", "/activity": "activity", "/logs": "logs", "/connections": "connections", "/admin": "admin" };
 
 /** Where the reader is. */
 export const route = signal(/** @type {Route} */ (read(location.hash) ?? { view: "overview", params: {} }));

@@ -1,57 +1,25 @@
-import { html, useMemo } from "../../vendor/preact.js";
+import { html } from "../../vendor/preact.js";
+import { whyNot } from "../core/access.js";
 import { runCommand } from "../core/recipes.js";
-import { oneLine } from "../core/text.js";
-import { Ago } from "../parts/ago.js";
 import { Empty } from "../parts/empty.js";
+import { lazy } from "../parts/lazy.js";
 import { memo } from "../parts/memo.js";
 import { Panel } from "../parts/panel.js";
-import { Id, Line, Prose } from "../parts/text.js";
-import { readBrief } from "./brief-text.js";
+import { Id } from "../parts/text.js";
 
-/** Fields that the head of the brief shows already. */
-const SHOWN = new Set(["title"]);
+/** Read after what is now was painted. */
+export const BriefArticle = lazy(async () => (await import("./brief-article.js")).BriefArticle);
 
 /** What people should read now. */
 export const BriefPanel = memo(briefPanel);
 
 /** @param {{ brief: import("../core/types.js").Brief | null, from: number | null, canAct: boolean, onCommand: (text: string) => void }} props */
 function briefPanel({ brief, from, canAct, onCommand }) {
-  const blocks = useMemo(() => (brief ? readBrief(brief.body) : []), [brief]);
-  const day = html`<button type="button" class="button small panel-action" disabled=${!canAct} onClick=${() => onCommand("brief")}>Brief the day</button>`;
+  const day = html`<button type="button" class="button small panel-action" title=${whyNot()} disabled=${!canAct} onClick=${() => onCommand("brief")}>Brief the day</button>`;
   return html`<${Panel} title="Brief" area="brief" action=${day}
     note=${brief?.target ? html`<${Id} id=${brief.target} />` : null}>
     ${brief === null
       ? html`<${Empty} title="No brief yet" text="A brief gathers an item's fields and what refers to it, or the whole day." command=${runCommand("brief")} />`
-      : html`<article class="brief">
-          <h3><bdi>${oneLine(brief.title, 300)}</bdi></h3>
-          <p class="meta">written <${Ago} at=${Date.parse(brief.created_at)} from=${from} /></p>
-          ${blocks.map((block, index) => html`<${Part} key=${index} block=${block} />`)}
-        </article>`}
+      : html`<${BriefArticle} brief=${brief} from=${from} />`}
   </${Panel}>`;
-}
-
-/** @param {{ block: import("./brief-text.js").Block }} props */
-function Part({ block }) {
-  switch (block.kind) {
-    case "heading":
-      return html`<h4><${Line} value=${block.text} /></h4>`;
-    case "list":
-      return html`<ul class="brief-list">${block.lines.map((line, index) => html`<li key=${index}><${Entry} line=${line} /></li>`)}</ul>`;
-    case "fields":
-      return html`<dl class="fields">
-        ${block.fields.filter(({ name }) => !SHOWN.has(name)).map(({ name, value }) => html`<div key=${name}><dt><${Line} value=${name} most=${40} /></dt><dd><${Prose} value=${value} most=${1200} /></dd></div>`)}
-      </dl>`;
-    default:
-      return html`<p><${Prose} value=${block.text} /></p>`;
-  }
-}
-
-/** What the hub writes of an item that refers to another one. */
-const REFERRING = /^(priorities|owe|owed|calendar) (\S{1,128}?)(?:: (.*))?$/;
-
-/** @param {{ line: string }} props */
-function Entry({ line }) {
-  const match = REFERRING.exec(line);
-  if (!match) return html`<${Prose} value=${line} most=${600} />`;
-  return html`<span class="meta">${match[1]}</span> <${Id} id=${match[2]} /> <${Line} value=${match[3] ?? ""} />`;
 }

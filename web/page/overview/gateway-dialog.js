@@ -1,4 +1,5 @@
 import { html, useEffect, useMemo } from "../../vendor/preact.js";
+import { whyNot } from "../core/access.js";
 import { keepAsking } from "../core/answer.js";
 import { href } from "../core/router.js";
 import { oneLine } from "../core/text.js";
@@ -70,7 +71,7 @@ function Actions({ id, gateway, canAct, pending, onCommand }) {
   const button = (verb, text, name, icon) => {
     const command = `${verb} ${id}`;
     const busy = pending.has(command);
-    return html`<button key=${text} type="button" class=${`button ${name}`} disabled=${!canAct} aria-disabled=${busy || undefined} onClick=${() => busy || onCommand(command)}>
+    return html`<button key=${text} type="button" class=${`button ${name}`} title=${whyNot()} disabled=${!canAct} aria-disabled=${busy || undefined} onClick=${() => busy || onCommand(command)}>
       <${Icon} name=${icon} /><span>${text}</span>
     </button>`;
   };
@@ -78,6 +79,7 @@ function Actions({ id, gateway, canAct, pending, onCommand }) {
     ${awaitsApproval(gateway) ? html`<p class="gateway-ask" role="status">Its recovery waits for somebody to approve it.</p>` : null}
     ${pause === "maintenance" ? html`<p class="gateway-ask">A maintenance window is open: it is not judged until the window ends.</p>` : null}
     ${pause === "operator" ? html`<p class="gateway-ask">Somebody paused it: it is not judged until it is resumed.</p>` : null}
+    ${whyNot() ? html`<p class="meta">${whyNot()}.</p>` : null}
     <div class="gateway-buttons">
       ${awaitsApproval(gateway) ? [button("approve", "Approve the recovery", "primary", "check"), button("reject", "Reject", "no", "cross")] : null}
       ${mayRecoverAgain(gateway) ? button("approve", "Recover again", "", "refresh") : null}

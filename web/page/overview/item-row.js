@@ -1,4 +1,5 @@
 import { html } from "../../vendor/preact.js";
+import { whyNot } from "../core/access.js";
 import { oneLine, titleOf, webAddress } from "../core/text.js";
 import { dueText, readMoment } from "../core/time.js";
 import { toneOf } from "../parts/badge.js";
@@ -42,7 +43,7 @@ export function Title({ item }) {
 export function Verb({ verb, id, icon, text, class: name = "", disabled, busy = false, onCommand }) {
   const command = `${verb} ${id}`;
   const label = `${verb[0].toUpperCase()}${verb.slice(1)} ${oneLine(id, 128)}`;
-  return html`<button type="button" class=${`button small ${text ? "" : "icon-only"} ${name}`} aria-label=${label} title=${text ? undefined : label}
+  return html`<button type="button" class=${`button small ${text ? "" : "icon-only"} ${name}`} aria-label=${label} title=${whyNot() ?? (text ? undefined : label)}
     disabled=${disabled} aria-disabled=${busy || undefined} onClick=${() => busy || onCommand(command)}>
     ${icon ? html`<${Icon} name=${icon} />` : null}${text ? html`<span>${text}</span>` : null}
   </button>`;

@@ -1,4 +1,5 @@
 import { computed, html, useMemo } from "../../vendor/preact.js";
+import { whyNot } from "../core/access.js";
 import { now } from "../core/clock.js";
 import { href } from "../core/router.js";
 import { startOfDay } from "../core/time.js";
@@ -42,7 +43,7 @@ export function Overview({ app, onCommand }) {
   }, [live, past]);
   const shown = past.moment.value;
   const from = shown?.at ?? null;
-  const canAct = past.wanted.value === null && live.fresh.value;
+  const canAct = past.wanted.value === null && live.fresh.value && !whyNot();
   if (!parts.there.value) return html`<${Skeleton} />`;
   const minute = from ?? parts.minute.value;
   const pending = commands.pending.value;

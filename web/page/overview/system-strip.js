@@ -1,4 +1,5 @@
 import { html } from "../../vendor/preact.js";
+import { whyNot } from "../core/access.js";
 import { Ago } from "../parts/ago.js";
 import { Badge } from "../parts/badge.js";
 import { Icon } from "../parts/icons.js";
@@ -23,7 +24,8 @@ function systemStrip({ system, from, canAct, pending, onCommand }) {
     </div>
     <span class="percent">${system.progress} %</span>
     <span class="sync">${lastSync === null ? "never synced" : html`last sync <${Ago} at=${lastSync} from=${from} />`}</span>
-    <button type="button" class="button primary" disabled=${!canAct} aria-disabled=${waits || undefined} onClick=${() => waits || onCommand("refresh")}>
+    ${whyNot() ? html`<span class="meta" data-testid="why-not">${whyNot()}</span>` : null}
+    <button type="button" class="button primary" title=${whyNot()} disabled=${!canAct} aria-disabled=${waits || undefined} onClick=${() => waits || onCommand("refresh")}>
       <${Icon} name="refresh" /><span>Collect now</span>
     </button>
   </section>`;

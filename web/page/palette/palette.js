@@ -3,7 +3,7 @@ import { cut, oneLine, plain } from "../core/text.js";
 import { Dialog } from "../parts/dialog.js";
 import { Icon } from "../parts/icons.js";
 import { suggest } from "./suggest.js";
-import { VERBS } from "./verbs.js";
+import { reads, VERBS } from "./verbs.js";
 
 const LINE_MAX_CHARS = 1000;
 
@@ -13,10 +13,10 @@ const LINE_MAX_CHARS = 1000;
  * A line for commands, with what it may become below it.
  *
  * @param {{ state: import("../core/types.js").State | null, history: readonly string[], actions: readonly import("./suggest.js").PageAction[],
- *   blocked: string | null, onRun: (text: string) => Promise<Outcome>, onClose: () => void }} props
- *   `blocked` says why commands are off now
+ *   blocked: string | null, mayNot?: string, onRun: (text: string) => Promise<Outcome>, onClose: () => void }} props
+ *   `blocked` says why commands are off now, `mayNot` why those are that change something
  */
-export function Palette({ state, history, actions, blocked, onRun, onClose }) {
+export function Palette({ state, history, actions, blocked, mayNot, onRun, onClose }) {
   const [line, setLine] = useState("");
   const [active, setActive] = useState(-1);
   const [busy, setBusy] = useState(false);
@@ -43,8 +43,9 @@ export function Palette({ state, history, actions, blocked, onRun, onClose }) {
   async function run(text) {
     const command = text.trim();
     if (!command || busy) return;
-    if (blocked) {
-      setTold({ command, outcome: { ok: false, applied: false, message: blocked, seq: null } });
+    const off = blocked ?? (mayNot && !reads(command) ? `${mayNot}, except status and help` : null);
+    if (off) {
+      setTold({ command, outcome: { ok: false, applied: false, message: off, seq: null } });
       return;
     }
     setBusy(true);
@@ -104,13 +105,14 @@ export function Palette({ state, history, actions, blocked, onRun, onClose }) {
     <div role="status" class="palette-told" data-testid="command-result">
       ${busy ? html`<p class="told" data-kind="busy">Running</p>` : told ? html`<${Told} ...${told} />` : null}
     </div>
+    ${mayNot ? html`<p class="palette-note" data-testid="may-not">${mayNot}, except status and help.</p>` : null}
     <div id="palette-list" class="palette-list" role="listbox" aria-label="Suggestions" ref=${list}>
       ${groups.map(({ name, suggestions }) => html`<div role="group" aria-label=${name} key=${name}>
         <div class="palette-group" role="presentation" aria-hidden="true">${name}</div>
         ${suggestions.map((suggestion) => {
           index += 1;
           const selected = chosen === suggestion;
-          return html`<div key=${suggestion.key} id=${`palette-${index}`} role="option" aria-selected=${selected} class="palette-option" onClick=${() => choose(suggestion)}>
+          return html`<div key=${suggestion.key} id=${`palette-${index}`} role="option" aria-selected=${selected} aria-disabled=${(mayNot && !suggestion.action && !reads(suggestion.insert)) || undefined} class="palette-option" onClick=${() => choose(suggestion)}>
             <bdi class="palette-text">${suggestion.text}</bdi><bdi class="palette-hint">${suggestion.hint}</bdi>
           </div>`;
         })}

@@ -1,4 +1,4 @@
-/** The verbs that the page completes; others may be typed. */
+/** The verbs that the page completes; others may be typed. `reads`: also for those who may only look. */
 export const VERBS = [
   { name: "approve", target: "priority", help: "approves a priority, or a recovery" },
   { name: "reject", target: "priority", help: "rejects a priority, or a recovery" },
@@ -7,6 +7,12 @@ export const VERBS = [
   { name: "pause", target: "gateway", help: "takes a gateway out of the judging" },
   { name: "resume", target: "gateway", help: "has a paused gateway judged again" },
   { name: "refresh", target: "none", help: "starts a collection" },
-  { name: "status", target: "none", help: "tells how things stand" },
-  { name: "help", target: "verb", help: "tells what commands there are" },
+  { name: "status", target: "none", reads: true, help: "tells how things stand" },
+  { name: "help", target: "verb", reads: true, help: "tells what commands there are" },
 ];
+
+/** Whether a command is for those who may only look as well. @param {string} command */
+export function reads(command) {
+  const [word] = command.trim().toLowerCase().split(/\s/);
+  return VERBS.some(({ name, reads }) => reads === true && name === word);
+}

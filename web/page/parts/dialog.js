@@ -2,11 +2,11 @@ import { html, useId, useLayoutEffect, useRef } from "../../vendor/preact.js";
 import { Icon } from "./icons.js";
 
 /**
- * A modal dialog while it is there; `onClose` when the reader leaves it.
+ * A modal dialog while it is there; `onClose` when the reader leaves it; one that `stays` not by a click beside it.
  *
- * @param {{ title: string, class?: string, bare?: boolean, onClose: () => void, children?: unknown }} props
+ * @param {{ title: string, class?: string, bare?: boolean, stays?: boolean, onClose: () => void, children?: unknown }} props
  */
-export function Dialog({ title, class: name, bare, onClose, children }) {
+export function Dialog({ title, class: name, bare, stays, onClose, children }) {
   const ref = useRef(/** @type {HTMLDialogElement | null} */ (null));
   const id = useId();
   useLayoutEffect(() => {
@@ -20,7 +20,7 @@ export function Dialog({ title, class: name, bare, onClose, children }) {
   }, []);
   /** @param {MouseEvent} event */
   const outside = (event) => {
-    if (event.target === ref.current) onClose();
+    if (event.target === ref.current && !stays) onClose();
   };
   return html`<dialog ref=${ref} class=${`dialog ${name ?? ""}`} aria-labelledby=${id} onMouseDown=${outside}
     onCancel=${(/** @type {Event} */ event) => (event.preventDefault(), onClose())}>

@@ -12,6 +12,7 @@ const VIEWS = [
   { view: "activity", text: "Activity" },
   { view: "logs", text: "Logs" },
   { view: "connections", text: "Connections" },
+  { view: "admin", text: "Admin" },
 ];
 
 const COMMAND_KEY = /mac|iphone|ipad/i.test(navigator.platform) ? "⌘K" : "Ctrl K";
@@ -20,13 +21,14 @@ const COMMAND_KEY = /mac|iphone|ipad/i.test(navigator.platform) ? "⌘K" : "Ctrl
  * The top of every view: where one is, where one can go, and how the page stands with the hub.
  *
  * @param {{ view: string, live: import("../core/live.js").Live, theme: string, wall: boolean, at: number | null,
- *   onTheme: (theme: "system" | "light" | "dark") => void, onWall: () => void, onPalette: () => void, onHelp: () => void, onRetry: () => void }} props
+ *   admin: boolean, account: unknown, onTheme: (theme: "system" | "light" | "dark") => void, onWall: () => void, onPalette: () => void, onHelp: () => void, onRetry: () => void }} props
  */
-export function Header({ view, live, theme, wall, at, onTheme, onWall, onPalette, onHelp, onRetry }) {
+export function Header({ view, live, theme, wall, at, admin, account, onTheme, onWall, onPalette, onHelp, onRetry }) {
   return html`<header class="top">
     <a class="brand" href=${href("overview")}><${Logo} /><span>opshub</span></a>
     <nav class="tabs" aria-label="Views">
       ${VIEWS.map(({ view: name, text }) => {
+        if (name === "admin" && !admin) return null;
         const target = name === "overview" && at !== null ? href(name, { at }) : href(name);
         return html`<a key=${name} href=${target} aria-current=${view === name ? "page" : undefined}>${text}</a>`;
       })}
@@ -40,6 +42,7 @@ export function Header({ view, live, theme, wall, at, onTheme, onWall, onPalette
       <button type="button" class="button icon-only ghost help-button" aria-label="Keyboard shortcuts" title="Keyboard shortcuts" onClick=${onHelp}><${Icon} name="keys" /></button>
       <button type="button" class="button icon-only ghost wall-button" aria-pressed=${wall} aria-label="Wall mode" title="Wall mode" onClick=${onWall}><${Icon} name="wall" /></button>
       <${ThemeSwitch} theme=${theme} onTheme=${onTheme} />
+      ${account}
     </div>
   </header>`;
 }

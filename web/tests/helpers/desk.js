@@ -26,6 +26,7 @@ after(async () => (await browsers)?.close());
  * @property {object} [state] a merge patch that the hub begins with
  * @property {RegExp} [expects] what the browser may complain about
  * @property {BrowserContextOptions} [person] how the first person sees pages
+ * @property {Record<string, string>} [environment] the hub's; where it wants to know everybody, the first tab is left blank
  */
 
 /** A hub, and a browser with people in front of it; whatever a page complains about fails the test. */
@@ -120,18 +121,18 @@ export class Desk {
  * @param {TestContext} t
  * @param {DeskOptions} [options]
  */
-export async function startDesk(t, { config, state, expects, person } = {}) {
+export async function startDesk(t, { config, state, expects, person, environment } = {}) {
   const browser = await (browsers ??= launch());
   // Ended in this order: first the pages, so that none sees its hub go.
   t.after(() => desk?.end());
   /** @type {Desk | undefined} */
   let desk;
-  const hub = await TestHub.start(t, config);
+  const hub = await TestHub.start(t, config, environment);
   desk = new Desk(hub, browser, expects ?? null);
   t.after(() => desk.check());
   if (state) await patch(hub, state);
   const context = await desk.person(person);
-  const page = await desk.open(context);
+  const page = hub.setupLink ? await context.newPage() : await desk.open(context);
   return { desk, hub, context, page };
 }
 
@@ -156,7 +157,7 @@ export function command(hub, command) {
 
 /** Waits until a page shows its view with what it is about. @param {Page} page */
 export async function shown(page) {
-  await page.locator("main :is(.overview:not([aria-busy]), .activity, .connections .panel)").first().waitFor();
+  await page.locator("main :is(.overview:not([aria-busy]), .activity, .connections .panel, .admin .panel)").first().waitFor();
 }
 
 /** Waits until a page says that it is live. @param {Page} page */

@@ -111,8 +111,8 @@ export function fakeBrowser({ locks: hasLocks = true } = {}) {
       host: new SharedHost({
         clock,
         locks,
-        open: ({ url, topics, backoff }, copy, tap) => {
-          made.hub = new Hub({ url, topics, backoff, ...common, clock }, { copy, tap, environment });
+        open: (options, copy, tap) => {
+          made.hub = new Hub({ ...options, ...common, clock }, { copy, tap, environment });
           return made.hub;
         },
       }),

@@ -14,8 +14,14 @@ export class FakeHub {
   /** @type {any[]} Every committed frame; the first has number 1. */
   log = [];
   state = /** @type {any} */ (EMPTY);
+  /** Who is let in, by token; everybody where it is null. @type {Map<string, { name: string, endsAt?: number }> | null} */
+  known = null;
   /** How many frames back a connection can resume. */
   kept = 50;
+  /** Tokens that were shown, in order. @type {string[]} */
+  shown = [];
+  /** Connections that have not said who they are. @type {Set<FakeSocket>} */
+  #strangers = new Set();
   /** @type {Map<string, any>} Results by idempotency key. */
   #results = new Map();
   /** @type {Map<FakeSocket, number>} Connections, and the newest change that each was sent. */
@@ -41,7 +47,8 @@ export class FakeHub {
   /** Lets new connections in, answers what was asked, and sends what is new. */
   serve() {
     for (const socket of this.sockets) {
-      if (socket.readyState === 0 && !socket.ended) this.#welcome(socket);
+      if (socket.readyState === 0 && !socket.ended) this.#open(socket);
+      if (this.#strangers.has(socket)) this.#admit(socket);
       if (socket.readyState === 1 && this.#connections.has(socket)) this.#answer(socket);
     }
     for (const [socket, sent] of this.#connections) {
@@ -78,12 +85,45 @@ export class FakeHub {
   }
 
   /** @param {FakeSocket} socket */
+  #open(socket) {
+    socket.open();
+    if (this.known === null) this.#welcome(socket);
+    else this.#strangers.add(socket);
+  }
+
+  /** @param {FakeSocket} socket */
+  #admit(socket) {
+    const [first] = socket.sent.splice(0, 1);
+    if (first?.type !== "auth") return;
+    const { data: { token }, request_id } = first;
+    this.shown.push(token);
+    if (this.known?.has(token)) {
+      this.#strangers.delete(socket);
+      this.#welcome(socket);
+    } else {
+      const error = { status_code: 401, error_type: "not_authenticated", message: "this token lets nobody in" };
+      socket.receive({ type: "error", timestamp: TIMESTAMP, data: error, request_id });
+    }
+  }
+
+  /**
+   * @param {FakeSocket} socket
+   * @param {string} token
+   * @param {string} request_id
+   */
+  #renew(socket, token, request_id) {
+    this.shown.push(token);
+    const { name, endsAt } = this.known?.get(token) ?? { name: "" };
+    const ends = endsAt === undefined ? {} : { expires_at: new Date(Date.parse(TIMESTAMP) + endsAt).toISOString() };
+    socket.receive({ type: "authenticated", timestamp: TIMESTAMP, data: { name, role: "viewer", ...ends }, request_id });
+  }
+
+  /** @param {FakeSocket} socket */
   #welcome(socket) {
     const { searchParams } = socket.url;
     const since = Number(searchParams.get("since") ?? -1);
     const { epoch, seq } = this;
     const recovered = searchParams.get("epoch") === epoch && since <= seq && since >= seq - this.kept;
-    socket.open();
     const data = { message: "", client_count: 1, session_id: "s", epoch, seq, heartbeat_ms: 15_000, recovered };
     this.#connections.set(socket, recovered ? since : seq);
     socket.receive({ type: "connected", timestamp: TIMESTAMP, data });
@@ -96,6 +136,7 @@ export class FakeHub {
       this.#send(socket, this.#connections.get(socket) ?? 0);
       if (type === "ping") socket.receive({ type: "pong", timestamp: TIMESTAMP, data: {}, request_id });
       if (type === "get_state") this.#sendState(socket, "requested");
+      if (type === "auth") this.#renew(socket, data.token, request_id);
       if (type === "command") this.#run(socket, data, request_id);
     }
   }

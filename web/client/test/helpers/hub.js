@@ -24,7 +24,11 @@ export class TestHub {
   /** @type {ChildProcess | null} */
   #process = null;
   #port = 0;
+  /** Whether it was told once where the first admin is made. */
+  #isSetUp = false;
   #log = "";
+  /** Where the first admin is made, as it was told when it was last started. */
+  setupLink = "";
 
   /**
    * @param {string} folder
@@ -71,15 +75,20 @@ export class TestHub {
       throw new Error(`the hub did not start: ${this.#log}`);
     });
     exited.catch(() => {});
-    const listening = (async () => {
-      for await (const line of createInterface({ input: child.stdout })) {
-        const port = /^listening on http:\/\/[^:]+:(\d+)/.exec(line)?.[1];
-        if (port) return Number(port);
-      }
-      throw new Error(`the hub said nothing: ${this.#log}`);
-    })();
+    const lines = createInterface({ input: child.stdout });
+    const wantsSetup = this.environment.OPSHUB_AUTH__MODE === "required" && !this.#isSetUp;
+    /** @type {Promise<number>} */
+    const listening = new Promise((resolve, reject) => {
+      let port = 0;
+      lines.on("line", (line) => {
+        port = Number(/^listening on http:\/\/[^:]+:(\d+)/.exec(line)?.[1] ?? port);
+        this.setupLink = /http:\S+setup\?key=\S+/.exec(line)?.[0] ?? this.setupLink;
+        if (port > 0 && (this.setupLink !== "" || !wantsSetup)) resolve(port);
+      });
+      lines.on("close", () => reject(new Error(`the hub said nothing: ${this.#log}`)));
+    });
     this.#port = await Promise.race([listening, exited]);
-    child.stdout.resume();
+    this.#isSetUp ||= wantsSetup;
   }
 
   /** Ends it as a power cut would. */
