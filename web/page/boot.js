@@ -9,6 +9,8 @@
   const [, key] = /^#\/setup\?key=([^&]*)/.exec(location.hash) ?? [];
   if (key !== undefined) history.replaceState(null, "", "#/");
   Object.assign(globalThis, { opshub: { asked, key } });
+  // The link may be opened where the page is already.
+  addEventListener("hashchange", () => location.hash.startsWith("#/setup?key=") && location.reload());
   try {
     const theme = localStorage.getItem("opshub.theme");
     root.dataset.theme = theme === "light" || theme === "dark" ? theme : "system";
