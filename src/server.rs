@@ -28,7 +28,9 @@ use crate::session::origin::Origins;
 use crate::store::{self, Db, Readers, StoreError};
 use crate::telemetry::metrics::Metrics;
 
-use settings::{access_settings, hub_settings, raise_file_limit, session_settings, store_options};
+use settings::{
+    access_settings, hub_settings, issuer, raise_file_limit, session_settings, signing_key, store_options,
+};
 
 /// Connections that wait to be accepted.
 const BACKLOG: u32 = 2_048;
@@ -65,6 +67,12 @@ pub enum StartError {
         /// What the operating system says.
         cause: std::io::Error,
     },
+    /// A key that who is let in depends on cannot be used.
+    #[error("{message}")]
+    Auth {
+        /// Which, and why; never what is in it.
+        message: String,
+    },
     /// The server failed while it ran.
     #[error("the server failed: {0}")]
     Serve(std::io::Error),
@@ -78,6 +86,7 @@ impl StartError {
             StartError::DataDir { .. } => 18,
             StartError::Bind { .. } => 19,
             StartError::Serve(_) => 20,
+            StartError::Auth { .. } => 21,
         }
     }
 }
@@ -95,6 +104,7 @@ async fn serve(config: Config, records: Records) -> Result<(), StartError> {
     let (connections_max, sockets_max) = raise_file_limit(config.limits.connections);
     // Before the store is touched: a port that is taken leaves no trace.
     let (listener, address) = bind(&config)?;
+    let (issuer, signing_key) = (issuer(&config)?, signing_key(&config)?);
     let options = store_options(&config)?;
     let opened = store::open(&options)?;
     let _lock = opened.lock;
@@ -162,7 +172,11 @@ async fn serve(config: Config, records: Records) -> Result<(), StartError> {
         NotifierHandle::new(Notifier::start_in_arbiter(&watchers.handle(), move |_| Notifier::new(sinks)));
 
     let access = Access::open(access_settings(&config), db.clone(), readers.clone(), clock).await?;
+    let access = access.with_issuer(issuer.clone()).with_logins(signing_key.as_ref(), config.auth.access_s);
     let access = Arc::new(access);
+    if let Some(issuer) = issuer {
+        actix_rt::spawn(issuer.keep_fresh());
+    }
     let setup = access.begin_setup();
     let tidying = actix_rt::spawn(tidy(access.clone()));
     #[cfg(unix)]

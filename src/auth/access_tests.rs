@@ -15,7 +15,7 @@ fn clock() -> Timestamp {
 }
 
 fn settings() -> AccessSettings {
-    AccessSettings { required: true, session_idle_ms: 60_000, session_max_ms: 600_000 }
+    AccessSettings { required: true, session_idle_ms: 60_000, session_max_ms: 600_000, refresh_ms: 600_000 }
 }
 
 /// Access over a store in a folder, which may have been there before.

@@ -10,12 +10,16 @@ use super::check::check;
 use super::error::{ConfigError, Origin, Problem};
 use super::keys::{self, KEYS, Key};
 use super::values::{Refusal, from_text, from_typed};
-use super::{Config, LogFormat, gateways, notify, yaml};
+use super::{Config, LogFormat, gateways, jwt, notify, yaml};
+use crate::auth::{JwtDefinition, SigningKey};
 use crate::gateway::Definition;
 use crate::notify::SinkDefinition;
 
 /// The YAML file that is read when it is there and no other is named.
 pub const DEFAULT_FILE: &str = "opshub.yaml";
+
+/// The variable of the key that access tokens are signed with; no key of the file, since it is secret.
+const SECRET_KEY: &str = "SECRET_KEY";
 
 /// Where values come from; each part can be left out.
 #[derive(Clone, Debug, Default)]
@@ -134,6 +138,8 @@ struct Layers {
     gateways: Vec<Definition>,
     gateway_webhooks: Vec<String>,
     notify: Vec<SinkDefinition>,
+    jwt: Option<JwtDefinition>,
+    secret_key: Option<SigningKey>,
 }
 
 impl Layers {
@@ -159,8 +165,14 @@ impl Layers {
             Ok(definitions) => self.notify = definitions,
             Err(problems) => self.problems.extend(problems),
         }
+        match jwt::read(&path, &text) {
+            Ok(definition) => self.jwt = definition,
+            Err(problem) => self.problems.push(problem),
+        }
         for entry in yaml::read(&path, &text, keys::is_section)? {
-            if gateways::KEYS.contains(&entry.path.as_str()) || entry.path == notify::KEY {
+            if gateways::KEYS.contains(&entry.path.as_str())
+                || [notify::KEY, jwt::KEY].contains(&&*entry.path)
+            {
                 continue;
             }
             let origin = Origin::File(path.clone(), entry.line);
@@ -189,6 +201,14 @@ impl Layers {
             if let Some((name, value)) = names.into_iter().find_map(find) {
                 let origin = Origin::Variable(name.clone());
                 self.set(key, from_text(&key.kind, value), origin, value);
+            }
+        }
+        if let Some((name, value)) = find(SECRET_KEY) {
+            match SigningKey::new(value) {
+                Ok(key) => self.secret_key = Some(key),
+                Err(message) => {
+                    self.problems.push(Problem::Conflict { origin: Origin::Variable(name.clone()), message });
+                }
             }
         }
         // Only names with `__` are ours beyond doubt: Kubernetes sets OPSHUB_SERVICE_HOST and
@@ -250,6 +270,7 @@ impl Layers {
             serde_json::from_value(tree.clone()).expect("checked values fit their fields");
         (config.gateways, config.gateway_webhooks) = (self.gateways, self.gateway_webhooks);
         config.notify = self.notify;
+        (config.jwt, config.secret_key) = (self.jwt, self.secret_key);
         let origin = |path: &str| self.values.get(path).map(|(_, origin)| origin.clone()).unwrap_or_default();
         let broken = check(&config, origin);
         let settings = KEYS.iter().map(|key| {

@@ -99,6 +99,12 @@ pub enum Error {
     /// Nothing is at this path.
     #[error("nothing is at this path")]
     NotFound,
+    /// What is at this path is not switched on.
+    #[error("{message}")]
+    NotOffered {
+        /// What would switch it on.
+        message: String,
+    },
     /// The path is known, the method is not one of its own.
     #[error("method not allowed, allowed: {allowed}")]
     MethodNotAllowed {
@@ -236,7 +242,7 @@ impl Error {
             Error::TestFailed { .. } => (409, "test_failed"),
             Error::LimitExceeded { .. } => (413, "limit_exceeded"),
             Error::TooLarge { .. } => (413, "payload_too_large"),
-            Error::NotFound => (404, "not_found"),
+            Error::NotFound | Error::NotOffered { .. } => (404, "not_found"),
             Error::MethodNotAllowed { .. } => (405, "method_not_allowed"),
             Error::UnsupportedMediaType { .. } => (415, "unsupported_media_type"),
             Error::PreconditionFailed { .. } => (412, "precondition_failed"),

@@ -13,6 +13,7 @@ mod events;
 mod gateways;
 mod health;
 mod listen;
+mod login;
 mod logs;
 mod observe;
 pub mod openapi;

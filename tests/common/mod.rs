@@ -6,6 +6,7 @@
 pub mod db;
 pub mod http;
 pub mod hub;
+pub mod jwt;
 pub mod process;
 pub mod raw;
 pub mod receiver;
