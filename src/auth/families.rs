@@ -84,23 +84,33 @@ impl Access {
         from: Option<IpAddr>,
         user_agent: Option<&str>,
     ) -> Result<TokenPair, Error> {
-        let logins = self.logins()?;
+        // Before anything is told of the account.
+        self.logins()?;
         let (email, _turn) = self.prove(email, password, from).await?;
+        self.begin_family(&email, address(from), user_agent).await
+    }
+
+    pub(super) async fn begin_family(
+        &self,
+        email: &str,
+        address: Option<String>,
+        user_agent: Option<&str>,
+    ) -> Result<TokenPair, Error> {
+        let logins = self.logins()?;
         let (secret, now) = (Secret::generate(SecretKind::Refresh), (self.clock)());
-        let address = address(from);
         let record = FamilyRecord {
             id: uuid::Uuid::new_v4().to_string(),
             lineage: secret.lineage(),
             hash: secret.hash(),
-            email: email.clone(),
+            email: email.to_owned(),
             created_at: now,
             seen_at: now,
             expires_at: self.refresh_end(now),
             address: address.clone().unwrap_or_default(),
             user_agent: user_agent.map(|text| text.chars().take(USER_AGENT_MAX).collect()),
         };
-        let access_token = logins.issue(&email, &record.id, now)?;
-        let theirs = self.read(|roster| roster.families_of(&email));
+        let access_token = logins.issue(email, &record.id, now)?;
+        let theirs = self.read(|roster| roster.families_of(email));
         let too_many = (theirs.len() + 1).saturating_sub(SESSIONS_MAX);
         let mut writes: Vec<_> = theirs.into_iter().take(too_many).map(AccessWrite::DropFamily).collect();
         let incident = Incident::new(IncidentKind::SignedIn, email, address).about("session", &*record.id);

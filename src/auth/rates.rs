@@ -49,7 +49,7 @@ impl SignInRates {
         }
         let by_address = address.map(|address| self.addresses.check_key(&network(address)));
         let by_account = self.accounts.check_key(&account.to_lowercase());
-        for refused in by_address.into_iter().chain([by_account]).filter_map(Result::err) {
+        if let Some(refused) = by_address.into_iter().chain([by_account]).find_map(Result::err) {
             let wait = refused.wait_time_from(DefaultClock::default().now());
             let seconds = u32::try_from(wait.as_secs() + 1).unwrap_or(u32::MAX);
             return Err(Error::SlowDown { seconds });

@@ -277,7 +277,7 @@ mod tests {
         assert_eq!(shown("ticket=opt_1", &[]), Shown::Ticket("opt_1".into()));
         let cookies = (cookie.clone(), "a=b; opshub_session=ops_1");
         assert_eq!(shown("", &[cookies.clone(), origin.clone()]), Shown::Cookie("ops_1".into()));
-        assert_eq!(refused("", &[cookies.clone()]), "origin_refused");
+        assert_eq!(refused("", std::slice::from_ref(&cookies)), "origin_refused");
         let both = (cookie, "opshub_session=ops_1; __Host-opshub_session=ops_2");
         assert_eq!(shown("", &[both, origin.clone()]), Shown::Cookie("ops_2".into()));
         assert_eq!(shown("", &[cookies, origin, (bearer, "Bearer oph_1")]), Shown::Bearer("oph_1".into()));
