@@ -35,7 +35,7 @@ use crate::telemetry::metrics::Metrics;
 
 use network::Network;
 pub(crate) use settings::access_settings;
-use settings::{hub_settings, raise_file_limit, session_settings, store_options};
+use settings::{hub_settings, issuer, raise_file_limit, session_settings, signing_key, store_options};
 
 /// Connections that wait to be accepted.
 const BACKLOG: u32 = 2_048;
@@ -75,6 +75,12 @@ pub enum StartError {
     /// The certificate or its key cannot be used.
     #[error("TLS: {0}")]
     Tls(#[from] TlsError),
+    /// A key that who is let in depends on cannot be used.
+    #[error("{message}")]
+    Auth {
+        /// Which, and why; never what is in it.
+        message: String,
+    },
     /// The server failed while it ran.
     #[error("the server failed: {0}")]
     Serve(std::io::Error),
@@ -89,6 +95,7 @@ impl StartError {
             StartError::Bind { .. } => 19,
             StartError::Serve(_) => 20,
             StartError::Tls(_) => 21,
+            StartError::Auth { .. } => 23,
         }
     }
 }
@@ -107,6 +114,7 @@ async fn serve(config: Config, records: Records) -> Result<(), StartError> {
     // Before the store is touched: a port that is taken leaves no trace.
     let network = Network::new(&config)?;
     let (listener, address) = bind(&config)?;
+    let (issuer, signing_key) = (issuer(&config)?, signing_key(&config)?);
     let options = store_options(&config)?;
     let opened = store::open(&options)?;
     let _lock = opened.lock;
@@ -175,7 +183,11 @@ async fn serve(config: Config, records: Records) -> Result<(), StartError> {
         NotifierHandle::new(Notifier::start_in_arbiter(&watchers.handle(), move |_| Notifier::new(sinks)));
 
     let access = Access::open(access_settings(&config), db.clone(), readers.clone(), clock).await?;
+    let access = access.with_issuer(issuer.clone()).with_logins(signing_key.as_ref(), config.auth.access_s);
     let access = Arc::new(access);
+    if let Some(issuer) = issuer {
+        actix_rt::spawn(issuer.keep_fresh());
+    }
     let setup = access.begin_setup();
     let tidying = actix_rt::spawn(tidy(access.clone()));
     #[cfg(unix)]

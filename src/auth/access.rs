@@ -1,21 +1,24 @@
 //! The one door to who may do what: lets requests in, signs people in and out, does what admins ask for.
 
 use std::net::IpAddr;
-use std::sync::{Mutex, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 use actix::Addr;
 use serde_json::json;
 
 use crate::domain::{Error, Role, Timestamp};
 use crate::store::{
-    AccessWrite, Db, JournalEntry, JournalPage, Readers, SaveAccess, SignInRecord, StoreError, TokenRecord,
-    UserRecord,
+    AccessWrite, Db, JournalEntry, JournalPage, NewEntry, Readers, SaveAccess, SignInRecord, StoreError,
+    TokenRecord, UserRecord,
 };
 
 use super::admin::{
     AdminAnswer, AdminRequest, CreatedToken, NewToken, NewUser, SessionInfo, TokenInfo, UserChange, UserInfo,
 };
+use super::families::looks_like_jwt;
 use super::journal::{Gate, Incident, IncidentKind};
+use super::jwt::Issuer;
+use super::login::Logins;
 use super::password::{Passwords, check_new};
 use super::principal::{Credential, Principal};
 use super::rates::SignInRates;
@@ -28,13 +31,13 @@ const TOKENS_MAX: usize = 10_000;
 /// People that there may be.
 const USERS_MAX: usize = 10_000;
 /// Places where one person may be signed in; one more ends the oldest.
-const SESSIONS_MAX: usize = 20;
+pub(super) const SESSIONS_MAX: usize = 20;
 /// The longest name of a token, in bytes.
 const TOKEN_NAME_MAX: usize = 64;
 /// The longest e-mail address (RFC 5321 section 4.5.3.1), in bytes.
 const EMAIL_MAX: usize = 254;
 /// The longest description of a browser that is kept, in characters.
-const USER_AGENT_MAX: usize = 256;
+pub(super) const USER_AGENT_MAX: usize = 256;
 
 /// How people and programs are let in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -45,6 +48,8 @@ pub struct AccessSettings {
     pub session_idle_ms: i64,
     /// A session is over after so long, whatever happens, in milliseconds.
     pub session_max_ms: i64,
+    /// A refresh token that was not used for so long is over, in milliseconds.
+    pub refresh_ms: i64,
 }
 
 /// A person who has just signed in.
@@ -58,19 +63,23 @@ pub struct SignedIn {
 
 /// Who may do what.
 pub struct Access {
-    settings: AccessSettings,
+    pub(super) settings: AccessSettings,
     db: Addr<Db>,
     readers: Readers,
-    clock: fn() -> Timestamp,
+    pub(super) clock: fn() -> Timestamp,
     roster: RwLock<Roster>,
     tickets: Mutex<Tickets>,
     gate: Mutex<Gate>,
-    rates: SignInRates,
+    pub(super) rates: SignInRates,
     passwords: Passwords,
     /// What lets somebody make the first admin; none once there is somebody.
     setup: Mutex<Option<SecretHash>>,
     /// Changes are made one after the other: what they are checked against does not move under them.
-    changing: tokio::sync::Mutex<()>,
+    pub(super) changing: tokio::sync::Mutex<()>,
+    /// Whose JSON Web Tokens are taken, beside the hub's own.
+    pub(super) issuer: Option<Arc<Issuer>>,
+    /// The hub's own; none where it has no key for them.
+    pub(super) logins: Option<Logins>,
 }
 
 fn locked<T>(lock: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
@@ -102,6 +111,8 @@ impl Access {
             passwords: Passwords::default(),
             setup: Mutex::default(),
             changing: tokio::sync::Mutex::default(),
+            issuer: None,
+            logins: None,
         })
     }
 
@@ -132,7 +143,7 @@ impl Access {
         locked(&self.setup).is_some()
     }
 
-    fn read<T>(&self, look: impl FnOnce(&Roster) -> T) -> T {
+    pub(super) fn read<T>(&self, look: impl FnOnce(&Roster) -> T) -> T {
         look(&self.roster.read().unwrap_or_else(PoisonError::into_inner))
     }
 
@@ -143,8 +154,12 @@ impl Access {
     /// Lets a program in by what it shows as its bearer token (RFC 6750).
     ///
     /// # Errors
-    /// `not_authenticated`, which does not tell a wrong text from one that was taken back.
+    /// `not_authenticated`, which does not tell a wrong text from one that was taken back; `forbidden` for a
+    /// JSON Web Token that is right and gives no role.
     pub fn by_bearer(&self, text: &str, from: Option<IpAddr>) -> Result<Principal, Error> {
+        if (self.issuer.is_some() || self.logins.is_some()) && looks_like_jwt(text) {
+            return self.by_jwt(text);
+        }
         let from = from.map(|from| from.to_canonical().to_string()).unwrap_or_default();
         Secret::parse(SecretKind::Token, text)
             .and_then(|secret| self.write(|roster| roster.by_token(&secret.hash(), &from, (self.clock)())))
@@ -212,9 +227,23 @@ impl Access {
         from: Option<IpAddr>,
         user_agent: Option<&str>,
     ) -> Result<SignedIn, Error> {
+        let (email, _turn) = self.prove(email, password, from).await?;
         let address = from.map(|from| from.to_canonical().to_string());
-        self.rates.count(email, from)?;
+        self.begin_session(&email, address, user_agent, vec![]).await
+    }
+
+    /// Proves by their password that somebody is who they say, within the rate for that; nothing about them changes
+    /// until what is given back with their address is dropped.
+    pub(super) async fn prove(
+        &self,
+        email: &str,
+        password: String,
+        from: Option<IpAddr>,
+    ) -> Result<(String, tokio::sync::MutexGuard<'_, ()>), Error> {
+        let address = from.map(|from| from.to_canonical().to_string());
+        // As accounts are known: a blank more is not another account with tries of its own.
         let email = email.trim().to_lowercase();
+        self.rates.count(&email, from)?;
         let known = self.read(|roster| roster.user(&email).map(|user| user.password.clone()));
         let fits = password.len() <= super::password::PASSWORD_MAX_BYTES;
         let password = if fits { password } else { String::new() };
@@ -222,12 +251,12 @@ impl Access {
             self.tell(Incident::new(IncidentKind::SignInRefused, email, address));
             return Err(refused("e-mail address or password is wrong"));
         }
-        let _turn = self.changing.lock().await;
+        let turn = self.changing.lock().await;
         // The password may have been changed, or the person removed, while it was hashed.
         if self.read(|roster| roster.user(&email).map(|user| user.password.clone())) != known {
             return Err(refused("e-mail address or password is wrong"));
         }
-        self.begin_session(&email, address, user_agent, vec![]).await
+        Ok((email, turn))
     }
 
     async fn begin_session(
@@ -297,15 +326,23 @@ impl Access {
     /// # Errors
     /// `storage_unavailable`; they are still signed in then.
     pub async fn sign_out(&self, who: &Principal, from: Option<String>) -> Result<(), Error> {
-        let Credential::Session(id) = &who.credential else { return Ok(()) };
-        let incident = Incident::new(IncidentKind::SignedOut, &who.name, from);
-        self.save(vec![AccessWrite::DropSignIn(id.clone())], incident).await
+        let ended = match &who.credential {
+            Credential::Session(id) => AccessWrite::DropSignIn(id.clone()),
+            Credential::Login(id) => AccessWrite::DropFamily(id.clone()),
+            _ => return Ok(()),
+        };
+        self.save(vec![ended], Incident::new(IncidentKind::SignedOut, &who.name, from)).await
     }
 
     /// Stores changes with the entry that tells of them, and only then lets them count.
-    async fn save(&self, writes: Vec<AccessWrite>, incident: Incident) -> Result<(), Error> {
+    pub(super) async fn save(&self, writes: Vec<AccessWrite>, incident: Incident) -> Result<(), Error> {
         log::info!("{}: {} {}", incident.kind.as_str(), incident.actor, incident.details);
         let entries = locked(&self.gate).admit(incident, (self.clock)()).into_iter().collect();
+        self.store(writes, entries).await
+    }
+
+    /// Stores changes, and only then lets them count.
+    pub(super) async fn store(&self, writes: Vec<AccessWrite>, entries: Vec<NewEntry>) -> Result<(), Error> {
         let saved = self.db.send(SaveAccess { writes: writes.clone(), entries }).await;
         saved.map_err(|_| Error::ShuttingDown)??;
         self.write(|roster| writes.into_iter().for_each(|write| roster.apply(write)));
@@ -321,13 +358,9 @@ impl Access {
         let mut writes = self.write(Roster::take_unwritten);
         let over = self.read(|roster| roster.over(self.settings.session_idle_ms, (self.clock)()));
         writes.extend(over.into_iter().map(AccessWrite::DropSignIn));
-        if writes.is_empty() {
-            return Ok(());
-        }
-        let saved = self.db.send(SaveAccess { writes: writes.clone(), entries: vec![] }).await;
-        saved.map_err(|_| Error::ShuttingDown)??;
-        self.write(|roster| writes.into_iter().for_each(|write| roster.apply(write)));
-        Ok(())
+        let over = self.read(|roster| roster.families_over((self.clock)()));
+        writes.extend(over.into_iter().map(AccessWrite::DropFamily));
+        if writes.is_empty() { Ok(()) } else { self.store(writes, vec![]).await }
     }
 
     /// Does what an admin asks for; `by` and `from` say who that is.
@@ -367,15 +400,25 @@ impl Access {
                 Ok(AdminAnswer::Done)
             }
             AdminRequest::ListSessions => {
-                let sessions = self.read(|roster| roster.sign_ins().map(SessionInfo::from).collect());
+                let sessions = self.read(|roster| {
+                    let browsers = roster.sign_ins().map(SessionInfo::from);
+                    browsers.chain(roster.families().map(SessionInfo::from)).collect()
+                });
                 Ok(AdminAnswer::Sessions { sessions })
             }
             AdminRequest::EndSession { id } => {
                 let _turn = self.changing.lock().await;
-                let whose = self.read(|roster| roster.sign_in(&id).map(|sign_in| sign_in.email.clone()));
-                let whose = whose.ok_or(Error::NotFound)?;
+                let (whose, ended) = self.read(|roster| {
+                    let browser = roster.sign_in(&id).map(|sign_in| &sign_in.email);
+                    let program = roster.family(&id).map(|family| &family.email);
+                    match (browser, program) {
+                        (Some(whose), _) => Ok((whose.clone(), AccessWrite::DropSignIn(id.clone()))),
+                        (_, Some(whose)) => Ok((whose.clone(), AccessWrite::DropFamily(id.clone()))),
+                        _ => Err(Error::NotFound),
+                    }
+                })?;
                 let incident = Incident::new(IncidentKind::SessionEnded, by, from).about("user", whose);
-                self.save(vec![AccessWrite::DropSignIn(id)], incident).await?;
+                self.save(vec![ended], incident).await?;
                 Ok(AdminAnswer::Done)
             }
         }
@@ -461,7 +504,10 @@ impl Access {
         let _turn = self.changing.lock().await;
         let mut record = self.read(|roster| roster.user(email).cloned()).ok_or(Error::NotFound)?;
         record.role = change.role.unwrap_or(record.role);
-        let ended = if password.is_some() { self.read(|roster| roster.sign_ins_of(email)) } else { vec![] };
+        let (browsers, programs) = match &password {
+            Some(_) => self.read(|roster| (roster.sign_ins_of(email), roster.families_of(email))),
+            None => Default::default(),
+        };
         let incident = Incident::new(IncidentKind::UserChanged, by, from)
             .about("user", email)
             .about("role", record.role.as_str())
@@ -469,13 +515,14 @@ impl Access {
         record.password = password.unwrap_or(record.password);
         let info = UserInfo::from(&record);
         let mut writes = vec![AccessWrite::PutUser(record)];
-        writes.extend(ended.into_iter().map(AccessWrite::DropSignIn));
+        writes.extend(browsers.into_iter().map(AccessWrite::DropSignIn));
+        writes.extend(programs.into_iter().map(AccessWrite::DropFamily));
         self.save(writes, incident).await?;
         Ok(AdminAnswer::User(info))
     }
 }
 
-fn refused(message: &str) -> Error {
+pub(super) fn refused(message: &str) -> Error {
     Error::NotAuthenticated { message: message.to_owned() }
 }
 
@@ -489,7 +536,7 @@ fn check_token_name(name: &str) -> Result<(), Error> {
 }
 
 /// Reads an e-mail address; one account has one spelling.
-fn checked_email(text: &str) -> Result<String, Error> {
+pub(super) fn checked_email(text: &str) -> Result<String, Error> {
     let text = text.trim();
     let options = email_address::Options::default().without_display_text().without_domain_literal();
     match email_address::EmailAddress::parse_with_options(text, options) {

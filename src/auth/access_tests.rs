@@ -15,7 +15,7 @@ fn clock() -> Timestamp {
 }
 
 fn settings() -> AccessSettings {
-    AccessSettings { required: true, session_idle_ms: 60_000, session_max_ms: 600_000 }
+    AccessSettings { required: true, session_idle_ms: 60_000, session_max_ms: 600_000, refresh_ms: 600_000 }
 }
 
 /// Access over a store in a folder, which may have been there before.
@@ -192,4 +192,57 @@ async fn one_person_is_signed_in_at_a_bounded_number_of_places() {
     }
     assert!(access.by_cookie(sessions[0].reveal()).is_err());
     assert!(sessions[1..].iter().all(|secret| access.by_cookie(secret.reveal()).is_ok()));
+}
+
+/// As [`access`], with access tokens for a minute.
+async fn with_logins(dir: &std::path::Path) -> Access {
+    let key = crate::auth::SigningKey::new(&"k".repeat(32)).unwrap();
+    access(dir).await.with_logins(Some(&key), 60)
+}
+
+#[actix::test]
+async fn programs_are_signed_in_for_one_person_at_a_bounded_number_of_places() {
+    let dir = tempfile::tempdir().unwrap();
+    let access = with_logins(dir.path()).await;
+    done(&access, ADD_ANA).await;
+    let mut tokens = Vec::new();
+    for _ in 0..=SESSIONS_MAX {
+        tokens.push(access.begin_family("ana@example.com", None, None).await.unwrap().access_token);
+    }
+    assert!(access.by_bearer(&tokens[0], HERE).is_err());
+    assert!(tokens[1..].iter().all(|token| access.by_bearer(token, HERE).is_ok()));
+}
+
+#[actix::test]
+async fn of_two_who_use_a_refresh_token_at_once_one_gets_tokens_and_nobody_keeps_them() {
+    let dir = tempfile::tempdir().unwrap();
+    let access = with_logins(dir.path()).await;
+    done(&access, ADD_ANA).await;
+    let first = access.begin_family("ana@example.com", None, None).await.unwrap();
+    let shown = first.refresh_token.reveal();
+    let (one, other) = tokio::join!(access.refresh(shown, HERE), access.refresh(shown, HERE));
+    let (given, refused) = if one.is_ok() { (one, other) } else { (other, one) };
+    assert_eq!(refused.unwrap_err().spec(), (401, "not_authenticated"));
+    let given = given.unwrap();
+    assert!(access.by_bearer(&given.access_token, HERE).is_err());
+    assert!(access.refresh(given.refresh_token.reveal(), HERE).await.is_err());
+    assert_eq!(told(&access).await[..2], ["credential_refused unknown", "refresh_reused ana@example.com"]);
+}
+
+#[actix::test]
+async fn a_refresh_token_that_ended_gives_nothing_and_is_forgotten() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut access = with_logins(dir.path()).await;
+    access.settings.refresh_ms = 2;
+    done(&access, ADD_ANA).await;
+    let pair = access.begin_family("ana@example.com", None, None).await.unwrap();
+    // The clock goes on with each look at it.
+    while clock() < Timestamp::from_millis(pair_end(&access)) {}
+    assert!(access.refresh(pair.refresh_token.reveal(), HERE).await.is_err());
+    access.tidy().await.unwrap();
+    assert_eq!(access.read(|roster| roster.families().len()), 0);
+}
+
+fn pair_end(access: &Access) -> i64 {
+    access.read(|roster| roster.families().map(|family| family.expires_at.millis()).max().unwrap())
 }

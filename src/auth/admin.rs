@@ -3,9 +3,10 @@
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+use super::principal::CredentialKind;
 use crate::domain::{Role, Timestamp};
 use crate::protocol::Topics;
-use crate::store::{SignInRecord, TokenRecord, UserRecord};
+use crate::store::{FamilyRecord, SignInRecord, TokenRecord, UserRecord};
 
 /// Something that an admin asks for.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -220,6 +221,8 @@ pub struct SessionInfo {
     pub id: String,
     /// Whose it is.
     pub email: String,
+    /// `session` for a browser, `jwt` for a program that has tokens.
+    pub kind: CredentialKind,
     /// When they signed in.
     #[schema(value_type = String, format = DateTime)]
     pub created_at: Timestamp,
@@ -240,11 +243,27 @@ impl From<&SignInRecord> for SessionInfo {
         SessionInfo {
             id: sign_in.id.clone(),
             email: sign_in.email.clone(),
+            kind: CredentialKind::Session,
             created_at: sign_in.created_at,
             seen_at: sign_in.seen_at,
             expires_at: sign_in.expires_at,
             address: sign_in.address.clone(),
             user_agent: sign_in.user_agent.clone(),
+        }
+    }
+}
+
+impl From<&FamilyRecord> for SessionInfo {
+    fn from(family: &FamilyRecord) -> Self {
+        SessionInfo {
+            id: family.id.clone(),
+            email: family.email.clone(),
+            kind: CredentialKind::Jwt,
+            created_at: family.created_at,
+            seen_at: family.seen_at,
+            expires_at: family.expires_at,
+            address: family.address.clone(),
+            user_agent: family.user_agent.clone(),
         }
     }
 }

@@ -38,6 +38,8 @@ pub enum IncidentKind {
     UserRemoved,
     /// Where somebody was signed in was ended by somebody else, or by a new password.
     SessionEnded,
+    /// Somebody showed a refresh token that had been used before; what it was given for is over.
+    RefreshReused,
 }
 
 impl IncidentKind {
@@ -56,6 +58,7 @@ impl IncidentKind {
             IncidentKind::UserChanged => "user_changed",
             IncidentKind::UserRemoved => "user_removed",
             IncidentKind::SessionEnded => "session_ended",
+            IncidentKind::RefreshReused => "refresh_reused",
         }
     }
 

@@ -20,6 +20,10 @@ pub enum Credential {
     Token(String),
     /// A person's session in a browser, by its id.
     Session(String),
+    /// A token of the identity provider, by whom it is about.
+    Jwt(String),
+    /// A token that the hub gave a program for a person, by the id of the sign-in that it goes back to.
+    Login(String),
     /// The admin socket in the data directory.
     Local,
 }
@@ -30,6 +34,8 @@ impl fmt::Display for Credential {
             Credential::Open => f.write_str("open"),
             Credential::Token(name) => write!(f, "token {name}"),
             Credential::Session(id) => write!(f, "session {id}"),
+            Credential::Jwt(subject) => write!(f, "jwt {subject}"),
+            Credential::Login(id) => write!(f, "login {id}"),
             Credential::Local => f.write_str("local"),
         }
     }
@@ -45,6 +51,8 @@ pub enum CredentialKind {
     Token,
     /// A person's session.
     Session,
+    /// A JSON Web Token, of the identity provider or of the hub itself.
+    Jwt,
     /// The admin socket.
     Local,
 }
@@ -97,6 +105,7 @@ impl Principal {
             Credential::Open => CredentialKind::Open,
             Credential::Token(_) => CredentialKind::Token,
             Credential::Session(_) => CredentialKind::Session,
+            Credential::Jwt(_) | Credential::Login(_) => CredentialKind::Jwt,
             Credential::Local => CredentialKind::Local,
         }
     }

@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, HashMap};
 
 use crate::domain::Timestamp;
-use crate::store::{AccessWrite, KnownAccess, SignInRecord, TokenRecord, UserRecord};
+use crate::store::{AccessWrite, FamilyRecord, KnownAccess, SignInRecord, TokenRecord, UserRecord};
 
 use super::lease::Lessor;
 use super::principal::{Credential, Principal};
@@ -35,6 +35,8 @@ pub struct Roster {
     users: BTreeMap<String, UserRecord>,
     sign_ins: BTreeMap<String, Held<SignInRecord>>,
     sign_in_ids: HashMap<SecretHash, String>,
+    families: BTreeMap<String, Held<FamilyRecord>>,
+    family_ids: HashMap<SecretHash, String>,
 }
 
 impl Roster {
@@ -44,7 +46,8 @@ impl Roster {
         let users = known.users.into_iter().map(AccessWrite::PutUser);
         let tokens = known.tokens.into_iter().map(AccessWrite::AddToken);
         let sign_ins = known.sign_ins.into_iter().map(AccessWrite::AddSignIn);
-        for write in users.chain(tokens).chain(sign_ins) {
+        let families = known.families.into_iter().map(AccessWrite::AddFamily);
+        for write in users.chain(tokens).chain(sign_ins).chain(families) {
             roster.apply(write);
         }
         roster
@@ -73,12 +76,26 @@ impl Roster {
                 self.users.remove(&email);
                 let theirs = self.sign_ins_of(&email);
                 theirs.into_iter().for_each(|id| self.drop_sign_in(&id));
+                let theirs = self.families_of(&email);
+                theirs.into_iter().for_each(|id| self.drop_family(&id));
             }
             AccessWrite::AddSignIn(sign_in) => {
                 self.sign_in_ids.insert(sign_in.hash, sign_in.id.clone());
                 self.sign_ins.insert(sign_in.id.clone(), Held::new(sign_in));
             }
             AccessWrite::DropSignIn(id) => self.drop_sign_in(&id),
+            AccessWrite::AddFamily(family) => {
+                self.family_ids.insert(family.lineage, family.id.clone());
+                self.families.insert(family.id.clone(), Held::new(family));
+            }
+            AccessWrite::TurnFamily { id, hash, at, expires_at } => {
+                // What was let in by the family stays: it is the same one.
+                if let Some(held) = self.families.get_mut(&id) {
+                    let family = &mut held.record;
+                    (family.hash, family.seen_at, family.expires_at) = (hash, at, expires_at);
+                }
+            }
+            AccessWrite::DropFamily(id) => self.drop_family(&id),
             // Noted here first, and written down from here.
             AccessWrite::TokenUsed { .. } | AccessWrite::Seen { .. } => {}
         }
@@ -90,7 +107,16 @@ impl Roster {
         }
     }
 
+    fn drop_family(&mut self, id: &str) {
+        if let Some(held) = self.families.remove(id) {
+            self.family_ids.remove(&held.record.lineage);
+        }
+    }
+
     fn renew_leases(&mut self, email: &str) {
+        for held in self.families.values_mut().filter(|held| held.record.email == email) {
+            held.lessor = Lessor::new();
+        }
         for held in self.sign_ins.values_mut().filter(|held| held.record.email == email) {
             held.lessor = Lessor::new();
         }
@@ -141,6 +167,20 @@ impl Roster {
         })
     }
 
+    /// Lets a program in by the id in its access token, which holds until `until`.
+    pub fn by_family(&self, id: &str, until: Timestamp, now: Timestamp) -> Option<Principal> {
+        let held = self.families.get(id).filter(|held| held.record.expires_at > now)?;
+        let user = self.users.get(&held.record.email)?;
+        Some(Principal {
+            name: user.email.clone(),
+            role: user.role,
+            credential: Credential::Login(id.to_owned()),
+            expires_at: Some(until),
+            topics: None,
+            lease: Some(held.lessor.lease()),
+        })
+    }
+
     /// Takes the uses that are not written down yet.
     pub fn take_unwritten(&mut self) -> Vec<AccessWrite> {
         let tokens = self.tokens.values_mut().filter(|held| held.unwritten).filter_map(|held| {
@@ -163,6 +203,33 @@ impl Roster {
             sign_in.expires_at <= now || now.millis() - sign_in.seen_at.millis() >= idle_ms
         };
         self.sign_ins().filter(|sign_in| over(sign_in)).map(|sign_in| sign_in.id.clone()).collect()
+    }
+
+    /// Where programs are signed in by refresh tokens that nobody can use any more.
+    pub fn families_over(&self, now: Timestamp) -> Vec<String> {
+        self.families().filter(|family| family.expires_at <= now).map(|family| family.id.clone()).collect()
+    }
+
+    /// Where a program is signed in, by its id.
+    pub fn family(&self, id: &str) -> Option<&FamilyRecord> {
+        self.families.get(id).map(|held| &held.record)
+    }
+
+    /// Where a program is signed in, by what all of its refresh tokens share.
+    pub fn family_by(&self, lineage: &SecretHash) -> Option<&FamilyRecord> {
+        self.family(self.family_ids.get(lineage)?)
+    }
+
+    /// Where programs are signed in for people.
+    pub fn families(&self) -> impl ExactSizeIterator<Item = &FamilyRecord> {
+        self.families.values().map(|held| &held.record)
+    }
+
+    /// Where programs are signed in for one person, the longest ago first.
+    pub fn families_of(&self, email: &str) -> Vec<String> {
+        let mut theirs: Vec<_> = self.families().filter(|family| family.email == email).collect();
+        theirs.sort_by_key(|family| family.created_at);
+        theirs.into_iter().map(|family| family.id.clone()).collect()
     }
 
     /// A token by its name.

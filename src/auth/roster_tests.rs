@@ -100,6 +100,7 @@ fn what_was_stored_is_what_is_known() {
     let mut one = roster([token("bot", 1, None), user(Role::Admin), sign_in("s2", 2), sign_in("s1", 1)]);
     assert_eq!(one.sign_ins_of("ana@example.com"), ["s1", "s2"]);
     let known = KnownAccess {
+        families: vec![],
         tokens: one.tokens().cloned().collect(),
         users: one.users().cloned().collect(),
         sign_ins: one.sign_ins().cloned().collect(),

@@ -10,6 +10,8 @@ const RANDOM_BYTES: usize = 32;
 /// Digits of the random part, and of the checksum after it.
 const RANDOM_DIGITS: usize = 2 * RANDOM_BYTES;
 const CHECK_DIGITS: usize = 8;
+/// Characters of every kind's prefix.
+const PREFIX_CHARS: usize = 4;
 
 /// What a secret is for; its text begins with this.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -22,12 +24,14 @@ pub enum SecretKind {
     Ticket,
     /// Lets somebody make the first admin, once.
     Setup,
+    /// Gives a program new tokens for a person, once.
+    Refresh,
 }
 
 impl SecretKind {
     /// The kinds, for whoever finds a text and wants to know what it is.
-    pub const ALL: [SecretKind; 4] =
-        [SecretKind::Token, SecretKind::Session, SecretKind::Ticket, SecretKind::Setup];
+    pub const ALL: [SecretKind; 5] =
+        [SecretKind::Token, SecretKind::Session, SecretKind::Ticket, SecretKind::Setup, SecretKind::Refresh];
 
     /// What texts of this kind begin with; scanners for leaked secrets find tokens by it.
     pub fn prefix(self) -> &'static str {
@@ -36,6 +40,7 @@ impl SecretKind {
             SecretKind::Session => "ops_",
             SecretKind::Ticket => "opt_",
             SecretKind::Setup => "opi_",
+            SecretKind::Refresh => "opr_",
         }
     }
 }
@@ -56,12 +61,30 @@ impl Secret {
     /// # Panics
     /// Where the operating system has no randomness to give.
     pub fn generate(kind: SecretKind) -> Secret {
-        let mut random = [0; RANDOM_BYTES];
-        getrandom::fill(&mut random).expect("the operating system gives random bytes once it is up");
-        let digits: String = random.iter().map(|byte| format!("{byte:02x}")).collect();
-        let text = format!("{}{digits}", kind.prefix());
+        Secret::checked(format!("{}{}{}", kind.prefix(), random_half(), random_half()))
+    }
+
+    fn checked(text: String) -> Secret {
         let check = crc32fast::hash(text.as_bytes());
         Secret(format!("{text}{check:08x}").into())
+    }
+
+    /// What all secrets of a family share: the kind, and the first half of the random bits.
+    fn family(&self) -> &str {
+        &self.reveal()[..PREFIX_CHARS + RANDOM_DIGITS / 2]
+    }
+
+    /// Makes another one of the same family, which nobody can guess who does not know it either.
+    ///
+    /// # Panics
+    /// Where the operating system has no randomness to give.
+    pub fn successor(&self) -> Secret {
+        Secret::checked(format!("{}{}", self.family(), random_half()))
+    }
+
+    /// What is kept of its family: 128 random bits need no slow hash either.
+    pub fn lineage(&self) -> SecretHash {
+        Sha256::digest(self.family().as_bytes()).into()
     }
 
     /// Reads a text that somebody shows; none where it cannot be a secret of this kind.
@@ -85,6 +108,13 @@ impl Secret {
     pub fn reveal(&self) -> &str {
         self.0.expose_secret()
     }
+}
+
+/// Half of the random digits of a secret.
+fn random_half() -> String {
+    let mut random = [0; RANDOM_BYTES / 2];
+    getrandom::fill(&mut random).expect("the operating system gives random bytes once it is up");
+    random.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 impl fmt::Debug for Secret {
@@ -121,6 +151,20 @@ mod tests {
         for text in ["", "oph_", &text[..text.len() - 1], &format!("{text}0"), &text.to_uppercase()] {
             assert!(Secret::parse(SecretKind::Token, text).is_none());
         }
+    }
+
+    #[test]
+    fn a_family_is_known_by_each_of_its_secrets() {
+        for kind in SecretKind::ALL {
+            assert_eq!(kind.prefix().len(), PREFIX_CHARS);
+        }
+        let first = Secret::generate(SecretKind::Refresh);
+        let next = first.successor();
+        assert_eq!(Secret::parse(SecretKind::Refresh, next.reveal()).unwrap().hash(), next.hash());
+        assert_eq!(first.lineage(), next.lineage());
+        assert_ne!(first.hash(), next.hash());
+        assert_ne!(first.hash(), first.lineage());
+        assert_ne!(first.lineage(), Secret::generate(SecretKind::Refresh).lineage());
     }
 
     #[test]

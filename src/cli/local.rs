@@ -80,6 +80,9 @@ pub(super) fn check_config(args: ServeArgs, out: &mut Output) -> Result<(), Fail
         };
         out.line(format!("{}: {value}{source}", setting.key))?;
     }
+    if let Some(jwt) = &config.jwt {
+        out.line(format!("auth.jwt: tokens of {} for {}", clean(&jwt.issuer), clean(&jwt.audience)))?;
+    }
     for gateway in &config.gateways {
         let (id, kind) = (clean(gateway.id.as_str()), gateway.probe.kind());
         out.line(format!("gateways: {id}, asked by {kind} each {} ms", gateway.interval_ms))?;
@@ -106,6 +109,7 @@ fn in_force(config: &Config, setting: &Setting) -> String {
         (key, Value::Null) if key.starts_with("slack.") => "not set".into(),
         ("store.path", _) => clean(&config.database_path().display().to_string()),
         ("server.workers", _) => config.worker_count().to_string(),
+        ("auth.secret_key_file", Value::Null) => "none".into(),
         (_, Value::Null) => "no limit".into(),
         (_, Value::String(text)) => clean(text),
         (_, other) => other.to_string(),

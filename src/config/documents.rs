@@ -61,7 +61,8 @@ fn the_example_file_has_every_key() {
     load(&text, Vec::new());
     let entries = yaml::read(Path::new("example"), &text, keys::is_section).unwrap();
     let written: BTreeSet<&str> = entries.iter().map(|entry| entry.path.as_str()).collect();
-    let lists = super::gateways::KEYS.into_iter().chain([super::notify::KEY, super::slack::USERS]);
+    let lists =
+        super::gateways::KEYS.into_iter().chain([super::notify::KEY, super::slack::USERS, super::jwt::KEY]);
     assert_eq!(written, KEYS.iter().map(|key| key.path).chain(lists).collect());
 }
 
@@ -70,7 +71,9 @@ fn the_example_environment_lists_every_variable_and_loads() {
     let text = include_str!("../../.env.example");
     let lines = text.lines().filter_map(|line| line.strip_prefix('#').unwrap_or(line).split_once('='));
     let listed: Vec<&str> = lines.map(|(name, _)| name.trim()).collect();
-    for name in all_variables().iter().map(String::as_str).chain(["OPSHUB_URL", "OPSHUB_CACERT"]) {
+    for name in
+        all_variables().iter().map(String::as_str).chain(["OPSHUB_URL", "OPSHUB_CACERT", "SECRET_KEY"])
+    {
         assert_eq!(listed.iter().filter(|known| **known == name).count(), 1, "{name}");
     }
     let uncommented: String = text

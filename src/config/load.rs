@@ -10,7 +10,8 @@ use super::check::check;
 use super::error::{ConfigError, Origin, Problem};
 use super::keys::{self, KEYS, Key, Kind};
 use super::values::{Refusal, from_text, from_typed};
-use super::{Config, LogFormat, gateways, notify, slack, yaml};
+use super::{Config, LogFormat, gateways, jwt, notify, slack, yaml};
+use crate::auth::{JwtDefinition, SigningKey};
 use crate::gateway::Definition;
 use crate::gateway::secret::SecretText;
 use crate::notify::SinkDefinition;
@@ -18,6 +19,9 @@ use crate::slack::people::Person;
 
 /// The YAML file that is read when it is there and no other is named.
 pub const DEFAULT_FILE: &str = "opshub.yaml";
+
+/// The variable of the key that access tokens are signed with; no key of the file, since it is secret.
+const SECRET_KEY: &str = "SECRET_KEY";
 
 /// Where values come from; each part can be left out.
 #[derive(Clone, Debug, Default)]
@@ -139,6 +143,8 @@ struct Layers {
     slack_users: BTreeMap<String, Person>,
     /// Secrets in the place of whose texts `values` has a mask.
     secrets: BTreeMap<&'static str, SecretText>,
+    jwt: Option<JwtDefinition>,
+    secret_key: Option<SigningKey>,
 }
 
 impl Layers {
@@ -164,6 +170,10 @@ impl Layers {
             Ok(definitions) => self.notify = definitions,
             Err(problems) => self.problems.extend(problems),
         }
+        match jwt::read(&path, &text) {
+            Ok(definition) => self.jwt = definition,
+            Err(problem) => self.problems.push(problem),
+        }
         let entries = yaml::read(&path, &text, keys::is_section)?;
         let read = slack::read(&path, &text, &entries);
         let slack = read.unwrap_or_else(|problems| {
@@ -172,7 +182,7 @@ impl Layers {
         });
         self.slack_users = slack.users;
         for entry in entries {
-            let own = [notify::KEY, slack::USERS];
+            let own = [notify::KEY, slack::USERS, jwt::KEY];
             if gateways::KEYS.contains(&entry.path.as_str()) || own.contains(&entry.path.as_str()) {
                 continue;
             }
@@ -206,6 +216,14 @@ impl Layers {
             if let Some((name, value)) = names.into_iter().find_map(find) {
                 let origin = Origin::Variable(name.clone());
                 self.set(key, from_text(&key.kind, value), origin, value);
+            }
+        }
+        if let Some((name, value)) = find(SECRET_KEY) {
+            match SigningKey::new(value) {
+                Ok(key) => self.secret_key = Some(key),
+                Err(message) => {
+                    self.problems.push(Problem::Conflict { origin: Origin::Variable(name.clone()), message });
+                }
             }
         }
         // Only names with `__` are ours beyond doubt: Kubernetes sets OPSHUB_SERVICE_HOST and
@@ -278,6 +296,7 @@ impl Layers {
         config.notify = self.notify;
         config.slack.users = self.slack_users;
         config.slack.signing_secret = self.secrets.remove(slack::SECRET);
+        (config.jwt, config.secret_key) = (self.jwt, self.secret_key);
         let origin = |path: &str| self.values.get(path).map(|(_, origin)| origin.clone()).unwrap_or_default();
         let broken = check(&config, origin);
         let settings = KEYS.iter().map(|key| {

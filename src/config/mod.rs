@@ -8,6 +8,7 @@ mod check;
 mod documents;
 mod error;
 mod gateways;
+mod jwt;
 pub mod keys;
 mod load;
 mod notify;
@@ -22,6 +23,7 @@ use std::path::{Path, PathBuf};
 use chrono_tz::Tz;
 use serde::{Deserialize, Serialize};
 
+use crate::auth::{JwtDefinition, SigningKey};
 use crate::gateway::Definition;
 use crate::net::ProxyHeader;
 use crate::notify::SinkDefinition;
@@ -65,6 +67,12 @@ pub struct Config {
     /// Where events are told besides.
     #[serde(skip)]
     pub notify: Vec<SinkDefinition>,
+    /// The identity provider whose tokens are taken.
+    #[serde(skip)]
+    pub jwt: Option<JwtDefinition>,
+    /// The key of the hub's own access tokens, where the environment has it.
+    #[serde(skip)]
+    pub secret_key: Option<SigningKey>,
 }
 
 /// Where the hub listens and keeps its files.
@@ -201,6 +209,12 @@ pub struct AuthConfig {
     pub session_idle_ms: u64,
     /// How long a person's session lasts at most, in milliseconds.
     pub session_max_ms: u64,
+    /// The file of the key that access tokens are signed with, unless `SECRET_KEY` is set.
+    pub secret_key_file: Option<PathBuf>,
+    /// How long an access token holds, in seconds.
+    pub access_s: u32,
+    /// How long a refresh token holds that is not used, in seconds.
+    pub refresh_s: u64,
 }
 
 /// Whether somebody unknown is turned away.
@@ -290,6 +304,8 @@ impl Default for Config {
             gateways: Vec::new(),
             gateway_webhooks: Vec::new(),
             notify: Vec::new(),
+            jwt: None,
+            secret_key: None,
         }
     }
 }
@@ -370,7 +386,14 @@ impl Default for SessionConfig {
 impl Default for AuthConfig {
     fn default() -> Self {
         const HOUR_MS: u64 = 3_600_000;
-        Self { mode: AuthMode::Open, session_idle_ms: 24 * HOUR_MS, session_max_ms: 14 * 24 * HOUR_MS }
+        Self {
+            mode: AuthMode::Open,
+            session_idle_ms: 24 * HOUR_MS,
+            session_max_ms: 14 * 24 * HOUR_MS,
+            secret_key_file: None,
+            access_s: 15 * 60,
+            refresh_s: 30 * 24 * 3_600,
+        }
     }
 }
 

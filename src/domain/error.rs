@@ -114,6 +114,12 @@ pub enum Error {
     /// Nothing is at this path.
     #[error("nothing is at this path")]
     NotFound,
+    /// What is at this path is not switched on.
+    #[error("{message}")]
+    NotOffered {
+        /// What would switch it on.
+        message: String,
+    },
     /// The path is known, the method is not one of its own.
     #[error("method not allowed, allowed: {allowed}")]
     MethodNotAllowed {
@@ -257,7 +263,7 @@ impl Error {
             Error::HeadTooLarge { .. } => (431, "head_too_large"),
             Error::RequestTimeout { .. } => (408, "request_timeout"),
             Error::EncodedBody => (415, "unsupported_encoding"),
-            Error::NotFound => (404, "not_found"),
+            Error::NotFound | Error::NotOffered { .. } => (404, "not_found"),
             Error::MethodNotAllowed { .. } => (405, "method_not_allowed"),
             Error::UnsupportedMediaType { .. } => (415, "unsupported_media_type"),
             Error::PreconditionFailed { .. } => (412, "precondition_failed"),

@@ -26,9 +26,9 @@ use super::state::AppState;
 pub(super) struct SignIn {
     /// Whose account.
     #[schema(example = "ana@example.com")]
-    email: String,
+    pub(super) email: String,
     /// Its password.
-    password: String,
+    pub(super) password: String,
 }
 
 /// The body of a set-up.
@@ -240,6 +240,6 @@ fn cookie(request: &HttpRequest, value: String) -> Cookie<'static> {
         .finish()
 }
 
-fn user_agent(request: &HttpRequest) -> Option<&str> {
+pub(super) fn user_agent(request: &HttpRequest) -> Option<&str> {
     request.headers().get(header::USER_AGENT).and_then(|value| value.to_str().ok())
 }

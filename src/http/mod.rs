@@ -16,6 +16,7 @@ mod guard;
 mod headers;
 mod health;
 mod listen;
+mod login;
 mod logs;
 mod observe;
 pub mod openapi;

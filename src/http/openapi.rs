@@ -3,8 +3,8 @@
 use utoipa::OpenApi;
 
 use super::{
-    admin, auth, changes, connections, docs, events, gateways, health, logs, page, sinks, slack, stream,
-    system, ws,
+    admin, auth, changes, connections, docs, events, gateways, health, login, logs, page, sinks, slack,
+    stream, system, ws,
 };
 
 /// Every route of the hub.
@@ -57,6 +57,9 @@ use super::{
         auth::post_setup,
         auth::put_password,
         auth::post_ticket,
+        login::post_login,
+        login::post_refresh,
+        login::post_logout,
         admin::get_tokens,
         admin::post_token,
         admin::delete_token,

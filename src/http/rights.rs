@@ -49,6 +49,10 @@ pub(super) const TABLE: &[(&str, &str, Need)] = &[
     ("GET", "/api/auth/me", Nothing),
     ("POST", "/api/auth/session", Nothing),
     ("POST", "/api/auth/setup", Nothing),
+    // What is in their bodies says who it is.
+    ("POST", "/api/auth/login", Nothing),
+    ("POST", "/api/auth/refresh", Nothing),
+    ("POST", "/api/auth/logout", Nothing),
     // The handshake judges by itself: who speaks opshub.v1 may say who they are in the first frame.
     ("GET", "/ws", Nothing),
     // Slack signs what it sends, and its users have roles of their own.
@@ -119,6 +123,11 @@ pub(super) async fn authorize<B: MessageBody>(
     request: ServiceRequest,
     next: Next<B>,
 ) -> Result<ServiceResponse<B>, actix_web::Error> {
+    if let Shown::Bearer(text) = Shown::in_headers(request.headers())
+        && let Some(state) = request.app_data::<Data<AppState>>().cloned()
+    {
+        state.access.learn_keys(&text).await;
+    }
     if let Some(principal) = judge(request.request(), pattern).map_err(ApiError)? {
         // Somebody unknown is held to the rate of their address alone.
         if principal.credential != Credential::Open {

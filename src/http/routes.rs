@@ -15,8 +15,8 @@ use super::error::ApiError;
 use super::rights::authorize;
 use super::state::AppState;
 use super::{
-    admin, auth, changes, connections, docs, events, gateways, health, logs, page, sinks, slack, stream,
-    system, ws,
+    admin, auth, changes, connections, docs, events, gateways, health, login, logs, page, sinks, slack,
+    stream, system, ws,
 };
 
 /// Puts every route on its path. Large answers are compressed, streams never.
@@ -86,6 +86,9 @@ pub fn routes(config: &mut ServiceConfig) {
         .service(at("/api/auth/setup", "POST").route(web::post().to(auth::post_setup)))
         .service(at("/api/auth/password", "PUT").route(web::put().to(auth::put_password)))
         .service(at("/api/auth/ws-ticket", "POST").route(web::post().to(auth::post_ticket)))
+        .service(at("/api/auth/login", "POST").route(web::post().to(login::post_login)))
+        .service(at("/api/auth/refresh", "POST").route(web::post().to(login::post_refresh)))
+        .service(at("/api/auth/logout", "POST").route(web::post().to(login::post_logout)))
         .service(
             at("/api/tokens", "GET, HEAD, POST")
                 .route(get().to(admin::get_tokens))

@@ -1,11 +1,13 @@
 //! The configuration in the words of the parts that it is for.
 
 use std::num::NonZeroU32;
+use std::sync::Arc;
 use std::time::Duration;
 
-use crate::auth::AccessSettings;
+use crate::auth::{AccessSettings, Issuer, SigningKey};
 use crate::config::{AuthMode, Config};
 use crate::domain::Limits;
+use crate::gateway::secret::SecretText;
 use crate::hub::HubSettings;
 use crate::session::SessionSettings;
 use crate::store::StoreOptions;
@@ -40,7 +42,34 @@ pub(crate) fn access_settings(config: &Config) -> AccessSettings {
         required: config.auth.mode == AuthMode::Required,
         session_idle_ms: millis(config.auth.session_idle_ms),
         session_max_ms: millis(config.auth.session_max_ms),
+        refresh_ms: millis(config.auth.refresh_s.saturating_mul(1_000)),
     }
+}
+
+/// The identity provider whose tokens are taken, if there is one.
+///
+/// # Errors
+/// Its keys cannot be read.
+pub(super) fn issuer(config: &Config) -> Result<Option<Arc<Issuer>>, StartError> {
+    let Some(definition) = &config.jwt else { return Ok(None) };
+    let issuer = Issuer::open(definition.clone());
+    let issuer = issuer.map_err(|why| StartError::Auth { message: format!("auth.jwt: {why}") })?;
+    Ok(Some(Arc::new(issuer)))
+}
+
+/// The key of the hub's own access tokens, if it has one.
+///
+/// # Errors
+/// The file cannot be read, or what is in it is no key.
+pub(super) fn signing_key(config: &Config) -> Result<Option<SigningKey>, StartError> {
+    if config.secret_key.is_some() {
+        return Ok(config.secret_key.clone());
+    }
+    let Some(path) = &config.auth.secret_key_file else { return Ok(None) };
+    let text = SecretText::File { file: path.clone() }.resolve();
+    let key =
+        text.and_then(|text| SigningKey::new(&text).map_err(|why| format!("{}: {why}", path.display())));
+    key.map(Some).map_err(|why| StartError::Auth { message: format!("auth.secret_key_file: {why}") })
 }
 
 fn limits(config: &Config) -> Limits {

@@ -73,7 +73,7 @@ impl Session {
         };
         let Some(principal) = &self.principal else {
             return match request {
-                Request::Auth(auth) => self.authenticate(&auth, request_id, ctx),
+                Request::Auth(auth) => self.with_keys(auth, request_id, ctx, Session::authenticate),
                 Request::Ping => self.send(ServerMessage::Pong(Empty {}), request_id),
                 _ => {
                     let message =
@@ -86,7 +86,7 @@ impl Session {
             return self.send_error(&error, request_id);
         }
         match request {
-            Request::Auth(auth) => self.renew(&auth, request_id, ctx),
+            Request::Auth(auth) => self.with_keys(auth, request_id, ctx, Session::renew),
             Request::Ping => self.send(ServerMessage::Pong(Empty {}), request_id),
             Request::GetState => {
                 // This worker may not have been told yet what the client knows to be committed.
@@ -98,6 +98,22 @@ impl Session {
             Request::Unsubscribe(topics) => self.unsubscribe(topics, request_id),
             Request::Command(command) => self.run(command, request_id, ctx),
         }
+    }
+
+    /// Judges what the client shows, once the keys for that are known; nothing is read before.
+    fn with_keys(
+        &mut self,
+        auth: Auth,
+        request_id: Option<String>,
+        ctx: &mut Context<Self>,
+        judge: fn(&mut Session, &Auth, Option<String>, &mut Context<Self>),
+    ) {
+        let (access, token) = (self.access.clone(), auth.token.clone());
+        let learned = async move { access.learn_keys(&token).await };
+        ctx.wait(learned.into_actor(self).map(move |(), session, ctx| {
+            session.waited();
+            judge(session, &auth, request_id, ctx);
+        }));
     }
 
     /// Lets the client in, or not.

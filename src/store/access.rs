@@ -11,6 +11,7 @@ use crate::protocol::Topics;
 use super::audit_key::AuditKey;
 use super::chain::{CHAIN_ROOT, Chain, Linked};
 use super::error::StoreError;
+use super::families::{self, FamilyRecord};
 use super::schema::{journal, sign_ins, tokens, users};
 
 /// Rows of the journal that are read at once.
@@ -90,6 +91,8 @@ pub struct KnownAccess {
     pub users: Vec<UserRecord>,
     /// Where they are signed in.
     pub sign_ins: Vec<SignInRecord>,
+    /// Where programs are signed in for them.
+    pub families: Vec<FamilyRecord>,
 }
 
 /// One change to it.
@@ -123,6 +126,21 @@ pub enum AccessWrite {
     },
     /// A person is signed in there no more.
     DropSignIn(String),
+    /// A program signed in for a person.
+    AddFamily(FamilyRecord),
+    /// Its refresh token was used, and another one is in force.
+    TurnFamily {
+        /// Where it is signed in.
+        id: String,
+        /// SHA-256 of the token in force.
+        hash: [u8; 32],
+        /// When.
+        at: Timestamp,
+        /// When the new one ends.
+        expires_at: Timestamp,
+    },
+    /// A program is signed in there no more.
+    DropFamily(String),
 }
 
 /// An entry for the journal.
@@ -222,11 +240,12 @@ pub(super) fn known(conn: &mut SqliteConnection) -> Result<KnownAccess, StoreErr
             tokens: tokens.into_iter().map(token).collect::<Result<_, _>>()?,
             users: users.into_iter().map(user).collect::<Result<_, _>>()?,
             sign_ins: sign_ins.into_iter().map(sign_in).collect::<Result<_, _>>()?,
+            families: families::known(conn)?,
         })
     })
 }
 
-fn corrupt(what: &str, name: &str) -> StoreError {
+pub(super) fn corrupt(what: &str, name: &str) -> StoreError {
     StoreError::Corrupt { cause: format!("{what} of {name} is none") }
 }
 
@@ -326,6 +345,11 @@ pub(super) fn write(conn: &mut SqliteConnection, write: &AccessWrite) -> QueryRe
             diesel::update(sign_ins::table.find(id)).set(sign_ins::seen_at_ms.eq(at.millis())).execute(conn)
         }
         AccessWrite::DropSignIn(id) => diesel::delete(sign_ins::table.find(id)).execute(conn),
+        AccessWrite::AddFamily(family) => families::add(conn, family),
+        AccessWrite::TurnFamily { id, hash, at, expires_at } => {
+            families::turn(conn, id, hash, *at, *expires_at)
+        }
+        AccessWrite::DropFamily(id) => families::remove(conn, id),
     }
     .map(drop)
 }

@@ -39,6 +39,20 @@ fn sign_in(id: &str) -> SignInRecord {
     }
 }
 
+fn family(id: &str) -> FamilyRecord {
+    FamilyRecord {
+        id: id.into(),
+        lineage: [8; 32],
+        hash: [9; 32],
+        email: "ana@example.com".into(),
+        created_at: at(2),
+        seen_at: at(2),
+        expires_at: at(99),
+        address: "127.0.0.1".into(),
+        user_agent: Some("curl".into()),
+    }
+}
+
 fn all(conn: &mut SqliteConnection, writes: &[AccessWrite]) {
     writes.iter().try_for_each(|each| write(conn, each)).unwrap();
 }
@@ -61,6 +75,10 @@ fn what_is_written_is_read_back() {
             AccessWrite::PutUser(user(Role::Viewer)),
             AccessWrite::AddSignIn(sign_in("s1")),
             AccessWrite::Seen { id: "s1".into(), at: at(4) },
+            AccessWrite::AddFamily(family("f1")),
+            AccessWrite::TurnFamily { id: "f1".into(), hash: [1; 32], at: at(6), expires_at: at(106) },
+            AccessWrite::AddFamily(FamilyRecord { lineage: [7; 32], ..family("f2") }),
+            AccessWrite::DropFamily("f2".into()),
             AccessWrite::PutUser(user(Role::Admin)),
         ],
     );
@@ -69,14 +87,18 @@ fn what_is_written_is_read_back() {
     assert_eq!(known.tokens, [used]);
     assert_eq!(known.users, [user(Role::Admin)]);
     assert_eq!(known.sign_ins, [SignInRecord { seen_at: at(4), ..sign_in("s1") }]);
+    let turned = FamilyRecord { hash: [1; 32], seen_at: at(6), expires_at: at(106), ..family("f1") };
+    assert_eq!(known.families, [turned]);
 }
 
 #[test]
 fn who_is_gone_is_signed_in_nowhere() {
     let (_dir, mut conn) = migrated();
     all(&mut conn, &[AccessWrite::PutUser(user(Role::Viewer)), AccessWrite::AddSignIn(sign_in("s1"))]);
+    all(&mut conn, &[AccessWrite::AddFamily(family("f1"))]);
     all(&mut conn, &[AccessWrite::DropUser("ana@example.com".into())]);
-    assert!(known(&mut conn).unwrap().sign_ins.is_empty());
+    let known = known(&mut conn).unwrap();
+    assert!(known.sign_ins.is_empty() && known.families.is_empty());
 }
 
 #[test]

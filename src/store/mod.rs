@@ -10,6 +10,7 @@ mod chain;
 mod db;
 mod error;
 mod event_log;
+mod families;
 mod gateways;
 mod inbox;
 mod open;
@@ -33,6 +34,7 @@ pub use db::{
 };
 pub use error::StoreError;
 pub use event_log::{EventFilter, Order, Page};
+pub use families::FamilyRecord;
 pub use gateways::HistoryRow;
 pub use inbox::Inbox;
 pub use open::{Opened, Recovered, StoreOptions, open, rekey};

@@ -134,6 +134,20 @@ diesel::table! {
 }
 
 diesel::table! {
+    families (id) {
+        id -> Text,
+        lineage -> Binary,
+        hash -> Binary,
+        email -> Text,
+        created_at_ms -> BigInt,
+        seen_at_ms -> BigInt,
+        expires_at_ms -> BigInt,
+        address -> Text,
+        user_agent -> Nullable<Text>,
+    }
+}
+
+diesel::table! {
     journal (id) {
         id -> BigInt,
         at_ms -> BigInt,
@@ -214,6 +228,9 @@ mod tests {
         same!(users: email, role, password, created_at_ms, created_by);
         same!(
             sign_ins: id, hash, email, created_at_ms, seen_at_ms, expires_at_ms, address, user_agent
+        );
+        same!(
+            families: id, lineage, hash, email, created_at_ms, seen_at_ms, expires_at_ms, address, user_agent
         );
         same!(journal: id, at_ms, kind, actor, entry, chain);
     }

@@ -6,6 +6,8 @@
 pub mod db;
 pub mod http;
 pub mod hub;
+pub mod jwt;
+pub mod keys;
 pub mod process;
 pub mod raw;
 pub mod receiver;

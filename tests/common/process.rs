@@ -9,7 +9,16 @@ pub fn opshub(dir: &Path) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_opshub"));
     for (name, _) in std::env::vars_os() {
         let text = name.to_string_lossy();
-        let ours = ["HOST", "PORT", "DATABASE_URL", "CORS_ORIGINS", "RUST_LOG", "NO_COLOR", "CLICOLOR_FORCE"];
+        let ours = [
+            "SECRET_KEY",
+            "HOST",
+            "PORT",
+            "DATABASE_URL",
+            "CORS_ORIGINS",
+            "RUST_LOG",
+            "NO_COLOR",
+            "CLICOLOR_FORCE",
+        ];
         if text.starts_with("OPSHUB_") || ours.contains(&text.as_ref()) {
             command.env_remove(&name);
         }

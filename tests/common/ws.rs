@@ -76,7 +76,22 @@ impl Watcher {
     /// # Errors
     /// When the hub could not be reached or refused the handshake.
     pub async fn attempt(url: &str, protocol: Option<&str>) -> Result<Watcher, Error> {
+        Watcher::attempt_as(url, protocol, None).await
+    }
+
+    /// Connects to `url`, showing `token` as `Authorization: Bearer`.
+    ///
+    /// # Errors
+    /// When the hub could not be reached or refused the handshake.
+    pub async fn attempt_as(
+        url: &str,
+        protocol: Option<&str>,
+        token: Option<&str>,
+    ) -> Result<Watcher, Error> {
         let mut request = url.into_client_request().unwrap();
+        if let Some(token) = token {
+            request.headers_mut().insert("authorization", format!("Bearer {token}").parse().unwrap());
+        }
         if let Some(name) = protocol {
             request.headers_mut().insert("sec-websocket-protocol", name.parse().unwrap());
         }
