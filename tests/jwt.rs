@@ -193,7 +193,12 @@ async fn a_key_that_cannot_be_used_ends_the_start() {
 }
 
 async fn open_as(hub: &TestHub, token: &str) -> Result<Watcher, Error> {
-    Watcher::attempt_as(&hub.ws_url("?topics=state"), Some("opshub.v1"), Some(token)).await
+    Watcher::attempt_with(
+        &hub.ws_url("?topics=state"),
+        Some("opshub.v1"),
+        &[("authorization", &format!("Bearer {token}"))],
+    )
+    .await
 }
 
 #[tokio::test]

@@ -56,7 +56,10 @@ async fn call(hub: &TestHub, method: &str, path: &str, token: &str, body: Option
 
 async fn open_as(hub: &TestHub, token: &str) -> Watcher {
     let url = hub.ws_url("?topics=state");
-    let mut watcher = Watcher::attempt_as(&url, Some("opshub.v1"), Some(token)).await.unwrap();
+    let mut watcher = {
+        let shown = format!("Bearer {token}");
+        Watcher::attempt_with(&url, Some("opshub.v1"), &[("authorization", &shown)]).await.unwrap()
+    };
     watcher.expect("state").await;
     watcher
 }

@@ -6,8 +6,8 @@ use std::net::IpAddr;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use crate::domain::{Error, Right, Role, Timestamp};
-use crate::protocol::{Topic, Topics};
+use crate::domain::{self, Error, Right, Role, Timestamp};
+use crate::protocol::{Command, Topic, Topics};
 
 use super::lease::Lease;
 
@@ -130,6 +130,27 @@ impl Principal {
             Right::Administer => "administer the hub",
         };
         Err(Error::Forbidden { message: format!("the role {} may not {what}", self.role) })
+    }
+
+    /// Checks that they may read the state.
+    ///
+    /// # Errors
+    /// `forbidden`.
+    pub fn check_state(&self) -> Result<(), Error> {
+        self.check(Right::Read)?;
+        self.check_topics(Topic::State.into())
+    }
+
+    /// Checks that they may run `command`, and see what it answers.
+    ///
+    /// # Errors
+    /// `forbidden`.
+    pub fn check_command(&self, command: &Command) -> Result<(), Error> {
+        self.check(domain::Command::right_of(&command.command))?;
+        if command.dry_run || domain::Command::reads_state(&command.command) {
+            self.check_state()?;
+        }
+        Ok(())
     }
 
     /// Checks that they may receive `topics`.

@@ -268,6 +268,11 @@ impl Command {
         Command::parse(text).map_or(Right::Read, |command| command.right())
     }
 
+    /// Whether the answer to `text` tells what the state holds.
+    pub fn reads_state(text: &str) -> bool {
+        matches!(Command::parse(text), Ok(Command::Status))
+    }
+
     /// Answers `help [COMMAND]` from the registry.
     pub fn help(name: Option<&str>) -> String {
         let line = |spec: &CommandSpec| format!("{}: {}", spec.usage(), spec.help);

@@ -110,6 +110,11 @@ impl Outbox {
         self.mirror.set_topics(&self.subscriber, topics);
     }
 
+    /// Says whether the state may be told, whatever is received.
+    pub fn set_sees_state(&self, sees: bool) {
+        self.subscriber.borrow_mut().set_sees_state(sees);
+    }
+
     /// Which log lines are received.
     pub fn log_filter(&self) -> Option<LogFilter> {
         self.subscriber.borrow().log_filter()

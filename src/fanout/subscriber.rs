@@ -59,6 +59,8 @@ pub struct Subscriber {
     /// What waits in the mirror for this connection, in bytes.
     queued: usize,
     private: Private,
+    /// Whether it may be told the state.
+    sees_state: bool,
     /// A `state` frame stands for everything that waits.
     resync: Option<StateReason>,
     /// A document waits (plain).
@@ -109,6 +111,7 @@ impl Subscriber {
             catching_up: false,
             queued: 0,
             private: Private::default(),
+            sees_state: true,
             resync: None,
             document_due: false,
             sending: VecDeque::new(),
@@ -138,6 +141,11 @@ impl Subscriber {
     /// Names who is at the other end.
     pub(super) fn set_actor(&mut self, actor: &str) {
         self.identity.actor = actor.to_owned();
+    }
+
+    /// Says whether it may be told the state.
+    pub(super) fn set_sees_state(&mut self, sees: bool) {
+        self.sees_state = sees;
     }
 
     /// What it receives.
@@ -274,8 +282,12 @@ impl Subscriber {
         }
     }
 
-    /// One `state` frame takes the place of everything of the stream that waits.
+    /// One `state` frame takes the place of everything of the stream that waits. Who may not be told the state
+    /// has to come back instead: nothing else stands for what it would miss.
     pub(super) fn conflate(&mut self, reason: StateReason) {
+        if !self.sees_state {
+            return self.close();
+        }
         self.resync = Some(reason);
         self.queued = 0;
         self.private.drop_stream();
@@ -305,7 +317,7 @@ impl Subscriber {
 
     /// Adds the newest state, after everything that was announced up to now; one at a time is enough.
     pub(super) fn push_state(&mut self, reason: StateReason, stream: &Stream, now: Instant) {
-        if !self.is_ending() && self.resync.is_none() {
+        if !self.is_ending() && self.resync.is_none() && self.sees_state {
             self.private.push_state(stream.ring.end(), reason);
             self.note_waiting(now);
         }

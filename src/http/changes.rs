@@ -7,7 +7,7 @@ use bytes::Bytes;
 use serde::Deserialize;
 use serde_json::Value;
 
-use crate::domain::{self, Change, Error, ItemId, ListName, Outcome, Right, Seq, Timestamp};
+use crate::domain::{self, Change, Error, ItemId, ListName, Outcome, Seq, Timestamp};
 use crate::hub::{Accepted, Committed};
 use crate::protocol::error::ErrorBody;
 use crate::session::query;
@@ -116,7 +116,12 @@ pub(super) async fn patch_state(
     let body = json_body(&request, payload, &[MERGE_PATCH, JSON_PATCH]).await?;
     let identity = format!("{}\n{}", body.content_type, domain::canonical(&body.value));
     let change = match body.content_type.as_str() {
-        JSON_PATCH => Change::JsonPatch(body.value),
+        JSON_PATCH => {
+            if reads(&body.value) {
+                caller.principal.check_state()?;
+            }
+            Change::JsonPatch(body.value)
+        }
         _ => Change::MergePatch(body.value),
     };
     propose(&request, &state, caller, change, &identity).await
@@ -185,6 +190,12 @@ fn address(path: &(String, String)) -> Result<(ListName, ItemId), Error> {
     Ok((list, ItemId::parse(&path.1)?))
 }
 
+/// Whether a JSON patch tells by its answer what the document holds.
+fn reads(patch: &Value) -> bool {
+    let op = |step: &Value| step["op"].as_str().is_some_and(|op| ["test", "copy", "move"].contains(&op));
+    patch.as_array().is_some_and(|steps| steps.iter().any(op))
+}
+
 pub(super) async fn propose(
     request: &HttpRequest,
     state: &AppState,
@@ -192,7 +203,8 @@ pub(super) async fn propose(
     change: Change,
     identity: &str,
 ) -> Result<HttpResponse, ApiError> {
-    let may_read = caller.principal.role.may(Right::Read);
+    // What is only a preference is passed over for who may write and not read.
+    let tells = wants_representation(request) && caller.principal.check_state().is_ok();
     let proposal = proposal(request, caller, change, identity)?;
     let done = state.hub.propose(proposal).await?;
     let Outcome::Patched { patch } = done.outcome.clone() else {
@@ -200,7 +212,7 @@ pub(super) async fn propose(
     };
     let mut response = accepted(state, &done);
     let mut answer = PatchAnswer { success: true, seq: done.seq, patch, state: None };
-    if may_read && wants_representation(request) {
+    if tells {
         // The change is stored whatever comes of this: an answer without the state says just that.
         match representation(state, &done).await {
             Ok(document) => {

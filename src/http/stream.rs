@@ -83,6 +83,7 @@ pub(super) async fn get_stream(
     let epoch = state.live.epoch().to_string();
     let subscriber = Subscriber::new(identity, Encoding::Events, topics, epoch, limits);
     let (outbox, body) = Outbox::open(worker.mirror.clone(), subscriber, None, admission);
+    outbox.set_sees_state(caller.principal.check_state().is_ok());
     outbox.set_logs(lease);
     state.metrics.connections_opened.with_label_values(&[PROTOCOL]).inc();
     // The stream is looked after by tasks of its worker; they end with the connection.

@@ -134,7 +134,7 @@ pub(super) async fn post_command(
         }
         command.idempotency_key = Some(key);
     }
-    caller.principal.check(domain::Command::right_of(&command.command))?;
+    caller.principal.check_command(&command)?;
     let expectation = expectation(&request)?;
     let done = state.hub.run_command(&caller.principal.name, command, caller.request_id, expectation).await?;
     let mut response = HttpResponse::Ok();

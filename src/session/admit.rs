@@ -59,6 +59,10 @@ pub fn admit(access: &Access, accept: &Accept, peer: Option<IpAddr>) -> Result<O
 /// `forbidden`.
 pub(super) fn check(principal: &Principal, accept: &Accept) -> Result<(), Error> {
     principal.check(Right::Read)?;
+    if accept.protocol == Protocol::Plain {
+        // It has the document and nothing else.
+        return principal.check_state();
+    }
     // Who asked for nothing in particular gets what they may have.
     if accept.topics == Topics::default_set() { Ok(()) } else { principal.check_topics(accept.topics) }
 }

@@ -4,7 +4,7 @@ use actix::prelude::*;
 use bytes::Bytes;
 
 use crate::auth::Principal;
-use crate::domain::{self, Error, Right};
+use crate::domain::{Error, Right};
 
 use crate::fanout::{Resume, decide_resume};
 use crate::hub::Executed;
@@ -17,14 +17,15 @@ use super::actor::{Session, encoded};
 use super::admit::{allowed, check, identify};
 use super::handshake::Shown;
 
-/// What a frame needs of those who were let in; beside that, a command needs what its own verb says.
+/// What a frame needs of those who were let in; `subscribe` beside that needs its topics.
 ///
 /// The one table of frames; a new one does not compile without its line.
-fn right(request: &Request) -> Option<Right> {
+fn check_request(principal: &Principal, request: &Request) -> Result<(), Error> {
     match request {
-        Request::Auth(_) | Request::Ping | Request::Echo(_) => None,
-        Request::GetState | Request::Subscribe(_) | Request::Unsubscribe(_) => Some(Right::Read),
-        Request::Command(command) => Some(domain::Command::right_of(&command.command)),
+        Request::Auth(_) | Request::Ping | Request::Echo(_) => Ok(()),
+        Request::Subscribe(_) | Request::Unsubscribe(_) => principal.check(Right::Read),
+        Request::GetState => principal.check_state(),
+        Request::Command(command) => principal.check_command(command),
     }
 }
 
@@ -44,6 +45,7 @@ impl Session {
     }
 
     fn welcome(&mut self, resume: Resume, ctx: &mut Context<Self>) {
+        self.follow_rights();
         let since = self.accept.resume.as_ref().map(|point| point.since).unwrap_or_default();
         let resume = resume.renewed(&self.outbox, since);
         let mirror = self.outbox.mirror();
@@ -82,7 +84,7 @@ impl Session {
                 }
             };
         };
-        if let Some(error) = right(&request).and_then(|right| principal.check(right).err()) {
+        if let Err(error) = check_request(principal, &request) {
             return self.send_error(&error, request_id);
         }
         match request {
@@ -114,6 +116,11 @@ impl Session {
             session.waited();
             judge(session, &auth, request_id, ctx);
         }));
+    }
+
+    fn follow_rights(&self) {
+        let sees_state = self.principal.as_ref().is_some_and(|principal| principal.check_state().is_ok());
+        self.outbox.set_sees_state(sees_state);
     }
 
     /// Lets the client in, or not.
@@ -152,6 +159,7 @@ impl Session {
             Ok(principal) => {
                 let Principal { name, role, expires_at, .. } = principal.clone();
                 self.principal = Some(principal);
+                self.follow_rights();
                 self.follow_lease(ctx);
                 self.send(ServerMessage::Authenticated(Authenticated { name, role, expires_at }), request_id);
             }

@@ -3,6 +3,7 @@
 #![allow(dead_code, unreachable_pub, unused_imports, reason = "each test file uses a part of its own")]
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
+pub mod access;
 pub mod db;
 pub mod http;
 pub mod hub;

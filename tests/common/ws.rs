@@ -76,21 +76,21 @@ impl Watcher {
     /// # Errors
     /// When the hub could not be reached or refused the handshake.
     pub async fn attempt(url: &str, protocol: Option<&str>) -> Result<Watcher, Error> {
-        Watcher::attempt_as(url, protocol, None).await
+        Watcher::attempt_with(url, protocol, &[]).await
     }
 
-    /// Connects to `url`, showing `token` as `Authorization: Bearer`.
+    /// As [`Watcher::attempt`], with `headers` beside those of the handshake.
     ///
     /// # Errors
     /// When the hub could not be reached or refused the handshake.
-    pub async fn attempt_as(
+    pub async fn attempt_with(
         url: &str,
         protocol: Option<&str>,
-        token: Option<&str>,
+        headers: &[(&'static str, &str)],
     ) -> Result<Watcher, Error> {
         let mut request = url.into_client_request().unwrap();
-        if let Some(token) = token {
-            request.headers_mut().insert("authorization", format!("Bearer {token}").parse().unwrap());
+        for (name, value) in headers {
+            request.headers_mut().append(*name, value.parse().unwrap());
         }
         if let Some(name) = protocol {
             request.headers_mut().insert("sec-websocket-protocol", name.parse().unwrap());
