@@ -5,6 +5,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
+import { Admin, REQUIRED } from "./helpers/admin.js";
 import { servePage, startBrowser } from "./helpers/chromium.js";
 import { BOUND_MS, TestHub } from "./helpers/hub.js";
 
@@ -13,26 +14,29 @@ const BOUNDED = { timeout: 4 * BOUND_MS };
 /**
  * A browser, a hub that lets its page in, and what opens tabs.
  * @param {import("node:test").TestContext} t
- * @param {{ workers?: string, host?: string }} [options]
+ * @param {{ workers?: string, host?: string, environment?: Record<string, string> }} [options]
  */
-async function start(t, { workers, host = "127.0.0.1" } = {}) {
+async function start(t, { workers, host = "127.0.0.1", environment } = {}) {
   const origin = (await servePage(t, workers)).replace("127.0.0.1", host);
-  const server = await TestHub.start(t, "session:\n  heartbeat_ms: 500\n", { CORS_ORIGINS: origin });
+  const server = await TestHub.start(t, "session:\n  heartbeat_ms: 500\n", { CORS_ORIGINS: origin, ...environment });
   const browser = await startBrowser(t);
   const context = await browser.newContext();
   context.setDefaultTimeout(BOUND_MS);
-  const tab = async () => {
+  /** @param {string} [token] */
+  const tab = async (token) => {
     const page = await context.newPage();
     await page.goto(origin);
-    await page.evaluate(async (url) => {
+    await page.evaluate(async ({ url, token }) => {
       const { connect } = await import(/** @type {any} */ ("/src/index.js"));
-      const hub = connect({ url, backoff: { initialMs: 20, maxMs: 200 } });
+      const shown = { token };
+      // One that is given anew each time, as from a vault.
+      const hub = connect({ url, token: token && (() => shown.token), backoff: { initialMs: 20, maxMs: 200 } });
       const told = /** @type {number[]} */ ([]);
       const statuses = /** @type {string[]} */ ([]);
       hub.on("change", (/** @type {{ seq: number }} */ { seq }) => told.push(seq));
       hub.on("status", (/** @type {{ kind: string }} */ { kind }) => statuses.push(kind));
-      Object.assign(globalThis, { hub, told, statuses });
-    }, server.url.replace("127.0.0.1", host));
+      Object.assign(globalThis, { hub, told, statuses, shown });
+    }, { url: server.url.replace("127.0.0.1", host), token });
     await until(page, "hub.status.kind === 'live'");
     return page;
   };
@@ -222,4 +226,23 @@ test("a browser that loses its network says so at once, and is back as soon as i
   await until(page, "statuses.at(1) === 'offline'");
   await context.setOffline(false);
   await until(page, "hub.status.kind === 'live'");
+});
+
+test("tabs with one token share a connection that a revoked token ends, and go on with another one", BOUNDED, async (t) => {
+  const { server, tab } = await start(t, { environment: REQUIRED });
+  const admin = await Admin.first(server);
+  const made = (/** @type {string} */ name) => admin.ask("POST", "/api/tokens", { name, role: "operator" });
+  const [one, two] = [await made("one"), await made("two")];
+  const tabs = [await tab(one.token), await tab(one.token), await tab(two.token)];
+  const actors = async () => (await admin.ask("GET", "/api/connections")).connections.map((/** @type {{ actor: string }} */ { actor }) => actor).sort();
+  assert.deepEqual(await actors(), ["one", "two"]);
+  for (const page of tabs) assert.ok(await page.evaluate("hub.health.shared"));
+  await admin.ask("DELETE", "/api/tokens/one");
+  for (const page of tabs.slice(0, 2)) await until(page, "hub.status.kind === 'refused' && hub.status.code === 4401");
+  assert.equal(await tabs[2].evaluate("hub.status.kind"), "live");
+  const { token } = await made("three");
+  for (const page of tabs.slice(0, 2)) await page.evaluate((token) => void (/** @type {any} */ (globalThis).shown.token = token), token);
+  await tabs[0].evaluate("hub.reconnect()");
+  for (const page of tabs) await until(page, "hub.status.kind === 'live'");
+  assert.deepEqual(await actors(), ["three", "two"]);
 });
