@@ -395,6 +395,7 @@ impl Access {
             AdminRequest::RemoveUser { email } => {
                 let _turn = self.changing.lock().await;
                 self.read(|roster| roster.user(&email).map(drop)).ok_or(Error::NotFound)?;
+                self.keep_an_admin(&email, by)?;
                 let incident = Incident::new(IncidentKind::UserRemoved, by, from).about("user", &*email);
                 self.save(vec![AccessWrite::DropUser(email)], incident).await?;
                 Ok(AdminAnswer::Done)
@@ -504,6 +505,9 @@ impl Access {
         let _turn = self.changing.lock().await;
         let mut record = self.read(|roster| roster.user(email).cloned()).ok_or(Error::NotFound)?;
         record.role = change.role.unwrap_or(record.role);
+        if record.role != Role::Admin {
+            self.keep_an_admin(email, by)?;
+        }
         let (browsers, programs) = match &password {
             Some(_) => self.read(|roster| (roster.sign_ins_of(email), roster.families_of(email))),
             None => Default::default(),
@@ -519,6 +523,22 @@ impl Access {
         writes.extend(programs.into_iter().map(AccessWrite::DropFamily));
         self.save(writes, incident).await?;
         Ok(AdminAnswer::User(info))
+    }
+}
+
+impl Access {
+    /// Keeps a hub from locking everybody out: its last admin goes only by who owns its files, and can make
+    /// another one.
+    fn keep_an_admin(&self, email: &str, by: &str) -> Result<(), Error> {
+        let is_last = self.read(|roster| {
+            let mut admins = roster.users().filter(|user| user.role == Role::Admin);
+            admins.next().is_some_and(|user| user.email == email) && admins.next().is_none()
+        });
+        if is_last && by != Principal::local().name {
+            let message = format!("{email} is the last admin; make another one first");
+            return Err(Error::Forbidden { message });
+        }
+        Ok(())
     }
 }
 

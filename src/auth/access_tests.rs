@@ -150,6 +150,27 @@ async fn another_password_ends_every_session() {
 }
 
 #[actix::test]
+async fn the_last_admin_goes_by_who_owns_the_files_alone() {
+    let dir = tempfile::tempdir().unwrap();
+    let access = access(dir.path()).await;
+    done(&access, &ADD_ANA.replace("operator", "admin")).await;
+    let demote = r#"{"do":"change_user","email":"ana@example.com","role":"viewer"}"#;
+    let remove = r#"{"do":"remove_user","email":"ana@example.com"}"#;
+    for last in [demote, remove] {
+        let refused = access.administer(request(last), "ana@example.com", None).await.unwrap_err();
+        assert_eq!(refused.spec(), (403, "forbidden"));
+    }
+    done(&access, &ADD_ANA.replace("operator", "admin").replace("Ana", "Bob")).await;
+    assert!(access.administer(request(demote), "bob@example.com", None).await.is_ok());
+    assert!(
+        access
+            .administer(request(r#"{"do":"remove_user","email":"bob@example.com"}"#), "local", None)
+            .await
+            .is_ok()
+    );
+}
+
+#[actix::test]
 async fn the_first_admin_is_made_by_the_link_alone_and_once() {
     let dir = tempfile::tempdir().unwrap();
     let access = access(dir.path()).await;
