@@ -118,7 +118,7 @@ impl StoreError {
             StoreError::Busy { .. } => 15,
             StoreError::Exists { .. } => 1,
             StoreError::Missing { .. } => 17,
-            StoreError::AuditKey { .. } => 21,
+            StoreError::AuditKey { .. } => 22,
             _ => 16,
         }
     }
