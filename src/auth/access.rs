@@ -1,10 +1,11 @@
 //! The one door to who may do what: lets requests in, signs people in and out, does what admins ask for.
 
 use std::net::IpAddr;
-use std::sync::{Mutex, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 use actix::Addr;
 use serde_json::json;
+use tokio::sync::OwnedMutexGuard;
 
 use crate::domain::{Error, Role, Timestamp};
 use crate::store::{
@@ -33,6 +34,10 @@ const SESSIONS_MAX: usize = 20;
 const TOKEN_NAME_MAX: usize = 64;
 /// The longest e-mail address (RFC 5321 section 4.5.3.1), in bytes.
 const EMAIL_MAX: usize = 254;
+/// In the place of the name of somebody who gave none.
+const UNKNOWN: &str = "unknown";
+/// The names under which the hub itself, and who is not known, does something: no token may have them.
+const NAMES_TAKEN: [&str; 7] = ["hub", "monitor", "local", "anonymous", "set-up", "slack", UNKNOWN];
 /// The longest description of a browser that is kept, in characters.
 const USER_AGENT_MAX: usize = 256;
 
@@ -62,16 +67,19 @@ pub struct Access {
     db: Addr<Db>,
     readers: Readers,
     clock: fn() -> Timestamp,
-    roster: RwLock<Roster>,
+    roster: Arc<RwLock<Roster>>,
     tickets: Mutex<Tickets>,
     gate: Mutex<Gate>,
     rates: SignInRates,
     passwords: Passwords,
     /// What lets somebody make the first admin; none once there is somebody.
-    setup: Mutex<Option<SecretHash>>,
+    setup: Arc<Mutex<Option<SecretHash>>>,
     /// Changes are made one after the other: what they are checked against does not move under them.
-    changing: tokio::sync::Mutex<()>,
+    changing: Arc<tokio::sync::Mutex<()>>,
 }
+
+/// The right to change something, for as long as it is held.
+type Turn = OwnedMutexGuard<()>;
 
 fn locked<T>(lock: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
     // What is behind it is whole after every statement.
@@ -95,13 +103,13 @@ impl Access {
             db,
             readers,
             clock,
-            roster: RwLock::new(roster),
+            roster: Arc::new(RwLock::new(roster)),
             tickets: Mutex::default(),
             gate: Mutex::default(),
             rates: SignInRates::default(),
             passwords: Passwords::default(),
-            setup: Mutex::default(),
-            changing: tokio::sync::Mutex::default(),
+            setup: Arc::default(),
+            changing: Arc::default(),
         })
     }
 
@@ -182,13 +190,8 @@ impl Access {
 
     /// Has the journal tell something, whatever becomes of that.
     pub fn tell(&self, incident: Incident) {
-        log::info!(
-            "{}: {}{}",
-            incident.kind.as_str(),
-            incident.actor,
-            incident.address.as_deref().map(|from| format!(" from {from}")).unwrap_or_default()
-        );
         let Some(entry) = locked(&self.gate).admit(incident, (self.clock)()) else { return };
+        log::info!("{}: {} {}", entry.kind, entry.actor, entry.entry);
         self.db.do_send(SaveAccess { writes: vec![], entries: vec![entry] });
     }
 
@@ -213,8 +216,10 @@ impl Access {
         user_agent: Option<&str>,
     ) -> Result<SignedIn, Error> {
         let address = from.map(|from| from.to_canonical().to_string());
-        self.rates.count(email, from)?;
-        let email = email.trim().to_lowercase();
+        let account = account(email);
+        // What cannot be an address is no name either: it may be long, or a password in the wrong field.
+        let email = checked_email(email).unwrap_or_else(|_| UNKNOWN.to_owned());
+        self.rates.count(&account, from)?;
         let known = self.read(|roster| roster.user(&email).map(|user| user.password.clone()));
         let fits = password.len() <= super::password::PASSWORD_MAX_BYTES;
         let password = if fits { password } else { String::new() };
@@ -222,16 +227,17 @@ impl Access {
             self.tell(Incident::new(IncidentKind::SignInRefused, email, address));
             return Err(refused("e-mail address or password is wrong"));
         }
-        let _turn = self.changing.lock().await;
+        let turn = self.turn().await;
         // The password may have been changed, or the person removed, while it was hashed.
         if self.read(|roster| roster.user(&email).map(|user| user.password.clone())) != known {
             return Err(refused("e-mail address or password is wrong"));
         }
-        self.begin_session(&email, address, user_agent, vec![]).await
+        self.begin_session(turn, &email, address, user_agent, vec![]).await
     }
 
     async fn begin_session(
         &self,
+        turn: Turn,
         email: &str,
         address: Option<String>,
         user_agent: Option<&str>,
@@ -252,7 +258,7 @@ impl Access {
         let too_many = (theirs.len() + 1).saturating_sub(SESSIONS_MAX);
         writes.extend(theirs.into_iter().take(too_many).map(AccessWrite::DropSignIn));
         writes.push(AccessWrite::AddSignIn(record));
-        self.save(writes, Incident::new(IncidentKind::SignedIn, email, address)).await?;
+        self.save(turn, writes, Incident::new(IncidentKind::SignedIn, email, address)).await?;
         let principal = self.by_cookie(secret.reveal())?;
         Ok(SignedIn { secret, principal })
     }
@@ -280,16 +286,13 @@ impl Access {
         let email = checked_email(email)?;
         check_new(&password)?;
         let password = self.passwords.hash(password).await?;
-        let _turn = self.changing.lock().await;
+        let turn = self.turn().await;
         if !right() {
             return Err(refused("the hub has been set up already"));
         }
         let (role, created_at, created_by) = (Role::Admin, (self.clock)(), "set-up".to_owned());
         let user = UserRecord { email: email.clone(), role, password, created_at, created_by };
-        let signed_in =
-            self.begin_session(&email, address, user_agent, vec![AccessWrite::PutUser(user)]).await?;
-        *locked(&self.setup) = None;
-        Ok(signed_in)
+        self.begin_session(turn, &email, address, user_agent, vec![AccessWrite::PutUser(user)]).await
     }
 
     /// Ends the session that somebody was let in by.
@@ -299,17 +302,34 @@ impl Access {
     pub async fn sign_out(&self, who: &Principal, from: Option<String>) -> Result<(), Error> {
         let Credential::Session(id) = &who.credential else { return Ok(()) };
         let incident = Incident::new(IncidentKind::SignedOut, &who.name, from);
-        self.save(vec![AccessWrite::DropSignIn(id.clone())], incident).await
+        let turn = self.turn().await;
+        self.save(turn, vec![AccessWrite::DropSignIn(id.clone())], incident).await
+    }
+
+    async fn turn(&self) -> Turn {
+        self.changing.clone().lock_owned().await
     }
 
     /// Stores changes with the entry that tells of them, and only then lets them count.
-    async fn save(&self, writes: Vec<AccessWrite>, incident: Incident) -> Result<(), Error> {
+    ///
+    /// It is done to its end also where whoever asked goes away meanwhile: what was stored as taken back must
+    /// not go on to count.
+    async fn save(&self, turn: Turn, writes: Vec<AccessWrite>, incident: Incident) -> Result<(), Error> {
         log::info!("{}: {} {}", incident.kind.as_str(), incident.actor, incident.details);
         let entries = locked(&self.gate).admit(incident, (self.clock)()).into_iter().collect();
-        let saved = self.db.send(SaveAccess { writes: writes.clone(), entries }).await;
-        saved.map_err(|_| Error::ShuttingDown)??;
-        self.write(|roster| writes.into_iter().for_each(|write| roster.apply(write)));
-        Ok(())
+        let saving = self.db.send(SaveAccess { writes: writes.clone(), entries });
+        let (roster, setup) = (self.roster.clone(), self.setup.clone());
+        let saved = actix_rt::spawn(async move {
+            let _turn = turn;
+            saving.await.map_err(|_| Error::ShuttingDown)??;
+            if writes.iter().any(|write| matches!(write, AccessWrite::PutUser(_))) {
+                *locked(&setup) = None;
+            }
+            let mut roster = roster.write().unwrap_or_else(PoisonError::into_inner);
+            writes.into_iter().for_each(|write| roster.apply(write));
+            Ok(())
+        });
+        saved.await.map_err(|error| Error::internal(format!("a change of access: {error}")))?
     }
 
     /// Writes down who was seen since the last time, and forgets sessions that are over.
@@ -317,7 +337,7 @@ impl Access {
     /// # Errors
     /// `storage_unavailable`; it is tried again with the next.
     pub async fn tidy(&self) -> Result<(), Error> {
-        let _turn = self.changing.lock().await;
+        let _turn = self.turn().await;
         let mut writes = self.write(Roster::take_unwritten);
         let over = self.read(|roster| roster.over(self.settings.session_idle_ms, (self.clock)()));
         writes.extend(over.into_iter().map(AccessWrite::DropSignIn));
@@ -347,10 +367,10 @@ impl Access {
                 Ok(AdminAnswer::Tokens { tokens })
             }
             AdminRequest::RevokeToken { name } => {
-                let _turn = self.changing.lock().await;
+                let turn = self.turn().await;
                 self.read(|roster| roster.token(&name).map(drop)).ok_or(Error::NotFound)?;
                 let incident = Incident::new(IncidentKind::TokenRevoked, by, from).about("token", &*name);
-                self.save(vec![AccessWrite::DropToken(name)], incident).await?;
+                self.save(turn, vec![AccessWrite::DropToken(name)], incident).await?;
                 Ok(AdminAnswer::Done)
             }
             AdminRequest::AddUser(new) => self.add_user(new, by, from).await,
@@ -358,12 +378,15 @@ impl Access {
                 let users = self.read(|roster| roster.users().map(UserInfo::from).collect());
                 Ok(AdminAnswer::Users { users })
             }
-            AdminRequest::ChangeUser { email, change } => self.change_user(&email, change, by, from).await,
+            AdminRequest::ChangeUser { email, change } => {
+                self.change_user(&account(&email), change, by, from).await
+            }
             AdminRequest::RemoveUser { email } => {
-                let _turn = self.changing.lock().await;
+                let email = account(&email);
+                let turn = self.turn().await;
                 self.read(|roster| roster.user(&email).map(drop)).ok_or(Error::NotFound)?;
                 let incident = Incident::new(IncidentKind::UserRemoved, by, from).about("user", &*email);
-                self.save(vec![AccessWrite::DropUser(email)], incident).await?;
+                self.save(turn, vec![AccessWrite::DropUser(email)], incident).await?;
                 Ok(AdminAnswer::Done)
             }
             AdminRequest::ListSessions => {
@@ -371,11 +394,11 @@ impl Access {
                 Ok(AdminAnswer::Sessions { sessions })
             }
             AdminRequest::EndSession { id } => {
-                let _turn = self.changing.lock().await;
+                let turn = self.turn().await;
                 let whose = self.read(|roster| roster.sign_in(&id).map(|sign_in| sign_in.email.clone()));
                 let whose = whose.ok_or(Error::NotFound)?;
                 let incident = Incident::new(IncidentKind::SessionEnded, by, from).about("user", whose);
-                self.save(vec![AccessWrite::DropSignIn(id)], incident).await?;
+                self.save(turn, vec![AccessWrite::DropSignIn(id)], incident).await?;
                 Ok(AdminAnswer::Done)
             }
         }
@@ -403,7 +426,7 @@ impl Access {
             used_at: None,
             used_from: None,
         };
-        let _turn = self.changing.lock().await;
+        let turn = self.turn().await;
         let (taken, count) =
             self.read(|roster| (roster.token(&record.name).is_some(), roster.tokens().len()));
         if taken {
@@ -417,7 +440,7 @@ impl Access {
         let incident = Incident::new(IncidentKind::TokenCreated, by, from)
             .about("token", &*info.name)
             .about("role", info.role.as_str());
-        self.save(vec![AccessWrite::AddToken(record)], incident).await?;
+        self.save(turn, vec![AccessWrite::AddToken(record)], incident).await?;
         Ok(AdminAnswer::TokenCreated(CreatedToken { token: secret.reveal().to_owned(), info }))
     }
 
@@ -425,7 +448,7 @@ impl Access {
         let email = checked_email(&new.email)?;
         check_new(&new.password)?;
         let password = self.passwords.hash(new.password).await?;
-        let _turn = self.changing.lock().await;
+        let turn = self.turn().await;
         let (taken, count) = self.read(|roster| (roster.user(&email).is_some(), roster.users().len()));
         if taken {
             return Err(Error::invalid("email", format!("{email} is known already")));
@@ -439,8 +462,7 @@ impl Access {
         let incident = Incident::new(IncidentKind::UserAdded, by, from)
             .about("user", &*info.email)
             .about("role", info.role.as_str());
-        self.save(vec![AccessWrite::PutUser(record)], incident).await?;
-        *locked(&self.setup) = None;
+        self.save(turn, vec![AccessWrite::PutUser(record)], incident).await?;
         Ok(AdminAnswer::User(info))
     }
 
@@ -458,7 +480,7 @@ impl Access {
             }
             None => None,
         };
-        let _turn = self.changing.lock().await;
+        let turn = self.turn().await;
         let mut record = self.read(|roster| roster.user(email).cloned()).ok_or(Error::NotFound)?;
         record.role = change.role.unwrap_or(record.role);
         let ended = if password.is_some() { self.read(|roster| roster.sign_ins_of(email)) } else { vec![] };
@@ -470,7 +492,7 @@ impl Access {
         let info = UserInfo::from(&record);
         let mut writes = vec![AccessWrite::PutUser(record)];
         writes.extend(ended.into_iter().map(AccessWrite::DropSignIn));
-        self.save(writes, incident).await?;
+        self.save(turn, writes, incident).await?;
         Ok(AdminAnswer::User(info))
     }
 }
@@ -481,11 +503,21 @@ fn refused(message: &str) -> Error {
 
 fn check_token_name(name: &str) -> Result<(), Error> {
     let allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte);
+    if NAMES_TAKEN.contains(&name.to_ascii_lowercase().as_str()) {
+        return Err(Error::invalid("name", format!("{name} is the hub's own name")));
+    }
     if name.is_empty() || name.len() > TOKEN_NAME_MAX || !name.bytes().all(allowed) {
         let message = format!("name must be 1 to {TOKEN_NAME_MAX} letters, digits, -, _ or .");
         return Err(Error::invalid("name", message));
     }
     Ok(())
+}
+
+/// What an account is known by, however its address is spelled.
+fn account(email: &str) -> String {
+    let email = email.trim();
+    // No longer one is an address, and what is counted by it must have a bound.
+    if email.len() <= EMAIL_MAX { email.to_lowercase() } else { String::new() }
 }
 
 /// Reads an e-mail address; one account has one spelling.

@@ -187,7 +187,8 @@ async fn one_person_is_signed_in_at_a_bounded_number_of_places() {
     done(&access, ADD_ANA).await;
     let mut sessions = Vec::new();
     for _ in 0..=SESSIONS_MAX {
-        let begun = access.begin_session("ana@example.com", None, None, vec![]).await.unwrap();
+        let begun =
+            access.begin_session(access.turn().await, "ana@example.com", None, None, vec![]).await.unwrap();
         sessions.push(begun.secret);
     }
     assert!(access.by_cookie(sessions[0].reveal()).is_err());
