@@ -133,7 +133,7 @@ fn judge(request: &HttpRequest, pattern: &str) -> Result<Option<Principal>, Erro
     let state =
         request.app_data::<Data<AppState>>().ok_or_else(|| Error::internal("a request without the state"))?;
     let need = need(request.method(), pattern);
-    let (shown, peer) = (Shown::in_headers(request.headers()), peer(request));
+    let (shown, peer) = (Shown::in_headers(request.headers(), client(request).secure), peer(request));
     let known = match identify(&state.access, &shown, peer) {
         // What is open to all is open also to who shows something that ran out.
         Err(_) if need == Nothing => return Ok(None),
