@@ -183,7 +183,7 @@ async fn a_key_that_cannot_be_used_ends_the_start() {
     let jwt = "issuer: a, audience: b, algorithms: [HS256], secret: {env: PROVIDER_SECRET}";
     std::fs::write(folder.path().join("opshub.yaml"), format!("auth:\n  jwt: {{{jwt}}}\n")).unwrap();
     let refused = TestHub::refused_start(folder.path(), &[("PROVIDER_SECRET", "hunter2")]).await;
-    assert_eq!(refused.code, Some(21), "{}", refused.stderr);
+    assert_eq!(refused.code, Some(23), "{}", refused.stderr);
     assert!(
         refused.stderr.contains("at least 32") && !refused.stderr.contains("hunter2"),
         "{}",

@@ -94,7 +94,7 @@ async fn without_a_key_there_is_no_login_and_with_a_short_one_no_start() {
     std::fs::write(&file, "hunter2").unwrap();
     let setting = [("OPSHUB_AUTH__SECRET_KEY_FILE", file.to_str().unwrap())];
     let refused = TestHub::refused_start(folder.path(), &setting).await;
-    assert!(refused.code == Some(21) && refused.stderr.contains("at least 32"), "{}", refused.stderr);
+    assert!(refused.code == Some(23) && refused.stderr.contains("at least 32"), "{}", refused.stderr);
     assert!(!refused.stderr.contains("hunter2"));
     std::fs::write(&file, KEY).unwrap();
     let hub = hub_with(&[SETTINGS[0], setting[0]]).await;

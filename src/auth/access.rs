@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 use actix::Addr;
 use serde_json::json;
+use tokio::sync::OwnedMutexGuard;
 
 use crate::domain::{Error, Role, Timestamp};
 use crate::store::{
@@ -36,6 +37,10 @@ pub(super) const SESSIONS_MAX: usize = 20;
 const TOKEN_NAME_MAX: usize = 64;
 /// The longest e-mail address (RFC 5321 section 4.5.3.1), in bytes.
 const EMAIL_MAX: usize = 254;
+/// In the place of the name of somebody who gave none.
+const UNKNOWN: &str = "unknown";
+/// The names under which the hub itself, and who is not known, does something: no token may have them.
+const NAMES_TAKEN: [&str; 7] = ["hub", "monitor", "local", "anonymous", "set-up", "slack", UNKNOWN];
 /// The longest description of a browser that is kept, in characters.
 pub(super) const USER_AGENT_MAX: usize = 256;
 
@@ -67,20 +72,23 @@ pub struct Access {
     db: Addr<Db>,
     readers: Readers,
     pub(super) clock: fn() -> Timestamp,
-    roster: RwLock<Roster>,
+    roster: Arc<RwLock<Roster>>,
     tickets: Mutex<Tickets>,
     gate: Mutex<Gate>,
     pub(super) rates: SignInRates,
     passwords: Passwords,
     /// What lets somebody make the first admin; none once there is somebody.
-    setup: Mutex<Option<SecretHash>>,
+    setup: Arc<Mutex<Option<SecretHash>>>,
     /// Changes are made one after the other: what they are checked against does not move under them.
-    pub(super) changing: tokio::sync::Mutex<()>,
+    pub(super) changing: Arc<tokio::sync::Mutex<()>>,
     /// Whose JSON Web Tokens are taken, beside the hub's own.
     pub(super) issuer: Option<Arc<Issuer>>,
     /// The hub's own; none where it has no key for them.
     pub(super) logins: Option<Logins>,
 }
+
+/// The right to change something, for as long as it is held.
+pub(super) type Turn = OwnedMutexGuard<()>;
 
 fn locked<T>(lock: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
     // What is behind it is whole after every statement.
@@ -104,13 +112,13 @@ impl Access {
             db,
             readers,
             clock,
-            roster: RwLock::new(roster),
+            roster: Arc::new(RwLock::new(roster)),
             tickets: Mutex::default(),
             gate: Mutex::default(),
             rates: SignInRates::default(),
             passwords: Passwords::default(),
-            setup: Mutex::default(),
-            changing: tokio::sync::Mutex::default(),
+            setup: Arc::default(),
+            changing: Arc::default(),
             issuer: None,
             logins: None,
         })
@@ -197,13 +205,8 @@ impl Access {
 
     /// Has the journal tell something, whatever becomes of that.
     pub fn tell(&self, incident: Incident) {
-        log::info!(
-            "{}: {}{}",
-            incident.kind.as_str(),
-            incident.actor,
-            incident.address.as_deref().map(|from| format!(" from {from}")).unwrap_or_default()
-        );
         let Some(entry) = locked(&self.gate).admit(incident, (self.clock)()) else { return };
+        log::info!("{}: {} {}", entry.kind, entry.actor, entry.entry);
         self.db.do_send(SaveAccess { writes: vec![], entries: vec![entry] });
     }
 
@@ -227,23 +230,24 @@ impl Access {
         from: Option<IpAddr>,
         user_agent: Option<&str>,
     ) -> Result<SignedIn, Error> {
-        let (email, _turn) = self.prove(email, password, from).await?;
+        let (email, turn) = self.prove(email, password, from).await?;
         let address = from.map(|from| from.to_canonical().to_string());
-        self.begin_session(&email, address, user_agent, vec![]).await
+        self.begin_session(turn, &email, address, user_agent, vec![]).await
     }
 
     /// Proves by their password that somebody is who they say, within the rate for that; nothing about them changes
-    /// until what is given back with their address is dropped.
+    /// until the turn that is given back with their address is dropped.
     pub(super) async fn prove(
         &self,
         email: &str,
         password: String,
         from: Option<IpAddr>,
-    ) -> Result<(String, tokio::sync::MutexGuard<'_, ()>), Error> {
+    ) -> Result<(String, Turn), Error> {
         let address = from.map(|from| from.to_canonical().to_string());
-        // As accounts are known: a blank more is not another account with tries of its own.
-        let email = email.trim().to_lowercase();
-        self.rates.count(&email, from)?;
+        let account = account(email);
+        // What cannot be an address is no name either: it may be long, or a password in the wrong field.
+        let email = checked_email(email).unwrap_or_else(|_| UNKNOWN.to_owned());
+        self.rates.count(&account, from)?;
         let known = self.read(|roster| roster.user(&email).map(|user| user.password.clone()));
         let fits = password.len() <= super::password::PASSWORD_MAX_BYTES;
         let password = if fits { password } else { String::new() };
@@ -251,7 +255,7 @@ impl Access {
             self.tell(Incident::new(IncidentKind::SignInRefused, email, address));
             return Err(refused("e-mail address or password is wrong"));
         }
-        let turn = self.changing.lock().await;
+        let turn = self.turn().await;
         // The password may have been changed, or the person removed, while it was hashed.
         if self.read(|roster| roster.user(&email).map(|user| user.password.clone())) != known {
             return Err(refused("e-mail address or password is wrong"));
@@ -261,6 +265,7 @@ impl Access {
 
     async fn begin_session(
         &self,
+        turn: Turn,
         email: &str,
         address: Option<String>,
         user_agent: Option<&str>,
@@ -281,7 +286,7 @@ impl Access {
         let too_many = (theirs.len() + 1).saturating_sub(SESSIONS_MAX);
         writes.extend(theirs.into_iter().take(too_many).map(AccessWrite::DropSignIn));
         writes.push(AccessWrite::AddSignIn(record));
-        self.save(writes, Incident::new(IncidentKind::SignedIn, email, address)).await?;
+        self.save(turn, writes, Incident::new(IncidentKind::SignedIn, email, address)).await?;
         let principal = self.by_cookie(secret.reveal())?;
         Ok(SignedIn { secret, principal })
     }
@@ -309,16 +314,13 @@ impl Access {
         let email = checked_email(email)?;
         check_new(&password)?;
         let password = self.passwords.hash(password).await?;
-        let _turn = self.changing.lock().await;
+        let turn = self.turn().await;
         if !right() {
             return Err(refused("the hub has been set up already"));
         }
         let (role, created_at, created_by) = (Role::Admin, (self.clock)(), "set-up".to_owned());
         let user = UserRecord { email: email.clone(), role, password, created_at, created_by };
-        let signed_in =
-            self.begin_session(&email, address, user_agent, vec![AccessWrite::PutUser(user)]).await?;
-        *locked(&self.setup) = None;
-        Ok(signed_in)
+        self.begin_session(turn, &email, address, user_agent, vec![AccessWrite::PutUser(user)]).await
     }
 
     /// Ends the session that somebody was let in by.
@@ -331,22 +333,51 @@ impl Access {
             Credential::Login(id) => AccessWrite::DropFamily(id.clone()),
             _ => return Ok(()),
         };
-        self.save(vec![ended], Incident::new(IncidentKind::SignedOut, &who.name, from)).await
+        let incident = Incident::new(IncidentKind::SignedOut, &who.name, from);
+        let turn = self.turn().await;
+        self.save(turn, vec![ended], incident).await
+    }
+
+    /// Waits until no other change is under way.
+    pub(super) async fn turn(&self) -> Turn {
+        self.changing.clone().lock_owned().await
     }
 
     /// Stores changes with the entry that tells of them, and only then lets them count.
-    pub(super) async fn save(&self, writes: Vec<AccessWrite>, incident: Incident) -> Result<(), Error> {
+    pub(super) async fn save(
+        &self,
+        turn: Turn,
+        writes: Vec<AccessWrite>,
+        incident: Incident,
+    ) -> Result<(), Error> {
         log::info!("{}: {} {}", incident.kind.as_str(), incident.actor, incident.details);
         let entries = locked(&self.gate).admit(incident, (self.clock)()).into_iter().collect();
-        self.store(writes, entries).await
+        self.store(turn, writes, entries).await
     }
 
     /// Stores changes, and only then lets them count.
-    pub(super) async fn store(&self, writes: Vec<AccessWrite>, entries: Vec<NewEntry>) -> Result<(), Error> {
-        let saved = self.db.send(SaveAccess { writes: writes.clone(), entries }).await;
-        saved.map_err(|_| Error::ShuttingDown)??;
-        self.write(|roster| writes.into_iter().for_each(|write| roster.apply(write)));
-        Ok(())
+    ///
+    /// It is done to its end also where whoever asked goes away meanwhile: what was stored as taken back must
+    /// not go on to count.
+    pub(super) async fn store(
+        &self,
+        turn: Turn,
+        writes: Vec<AccessWrite>,
+        entries: Vec<NewEntry>,
+    ) -> Result<(), Error> {
+        let saving = self.db.send(SaveAccess { writes: writes.clone(), entries });
+        let (roster, setup) = (self.roster.clone(), self.setup.clone());
+        let saved = actix_rt::spawn(async move {
+            let _turn = turn;
+            saving.await.map_err(|_| Error::ShuttingDown)??;
+            if writes.iter().any(|write| matches!(write, AccessWrite::PutUser(_))) {
+                *locked(&setup) = None;
+            }
+            let mut roster = roster.write().unwrap_or_else(PoisonError::into_inner);
+            writes.into_iter().for_each(|write| roster.apply(write));
+            Ok(())
+        });
+        saved.await.map_err(|error| Error::internal(format!("a change of access: {error}")))?
     }
 
     /// Writes down who was seen since the last time, and forgets sessions that are over.
@@ -354,13 +385,13 @@ impl Access {
     /// # Errors
     /// `storage_unavailable`; it is tried again with the next.
     pub async fn tidy(&self) -> Result<(), Error> {
-        let _turn = self.changing.lock().await;
+        let turn = self.turn().await;
         let mut writes = self.write(Roster::take_unwritten);
         let over = self.read(|roster| roster.over(self.settings.session_idle_ms, (self.clock)()));
         writes.extend(over.into_iter().map(AccessWrite::DropSignIn));
         let over = self.read(|roster| roster.families_over((self.clock)()));
         writes.extend(over.into_iter().map(AccessWrite::DropFamily));
-        if writes.is_empty() { Ok(()) } else { self.store(writes, vec![]).await }
+        if writes.is_empty() { Ok(()) } else { self.store(turn, writes, vec![]).await }
     }
 
     /// Does what an admin asks for; `by` and `from` say who that is.
@@ -380,10 +411,10 @@ impl Access {
                 Ok(AdminAnswer::Tokens { tokens })
             }
             AdminRequest::RevokeToken { name } => {
-                let _turn = self.changing.lock().await;
+                let turn = self.turn().await;
                 self.read(|roster| roster.token(&name).map(drop)).ok_or(Error::NotFound)?;
                 let incident = Incident::new(IncidentKind::TokenRevoked, by, from).about("token", &*name);
-                self.save(vec![AccessWrite::DropToken(name)], incident).await?;
+                self.save(turn, vec![AccessWrite::DropToken(name)], incident).await?;
                 Ok(AdminAnswer::Done)
             }
             AdminRequest::AddUser(new) => self.add_user(new, by, from).await,
@@ -391,13 +422,16 @@ impl Access {
                 let users = self.read(|roster| roster.users().map(UserInfo::from).collect());
                 Ok(AdminAnswer::Users { users })
             }
-            AdminRequest::ChangeUser { email, change } => self.change_user(&email, change, by, from).await,
+            AdminRequest::ChangeUser { email, change } => {
+                self.change_user(&account(&email), change, by, from).await
+            }
             AdminRequest::RemoveUser { email } => {
-                let _turn = self.changing.lock().await;
+                let email = account(&email);
+                let turn = self.turn().await;
                 self.read(|roster| roster.user(&email).map(drop)).ok_or(Error::NotFound)?;
                 self.keep_an_admin(&email, by)?;
                 let incident = Incident::new(IncidentKind::UserRemoved, by, from).about("user", &*email);
-                self.save(vec![AccessWrite::DropUser(email)], incident).await?;
+                self.save(turn, vec![AccessWrite::DropUser(email)], incident).await?;
                 Ok(AdminAnswer::Done)
             }
             AdminRequest::ListSessions => {
@@ -408,7 +442,7 @@ impl Access {
                 Ok(AdminAnswer::Sessions { sessions })
             }
             AdminRequest::EndSession { id } => {
-                let _turn = self.changing.lock().await;
+                let turn = self.turn().await;
                 let (whose, ended) = self.read(|roster| {
                     let browser = roster.sign_in(&id).map(|sign_in| &sign_in.email);
                     let program = roster.family(&id).map(|family| &family.email);
@@ -419,7 +453,7 @@ impl Access {
                     }
                 })?;
                 let incident = Incident::new(IncidentKind::SessionEnded, by, from).about("user", whose);
-                self.save(vec![ended], incident).await?;
+                self.save(turn, vec![ended], incident).await?;
                 Ok(AdminAnswer::Done)
             }
         }
@@ -447,7 +481,7 @@ impl Access {
             used_at: None,
             used_from: None,
         };
-        let _turn = self.changing.lock().await;
+        let turn = self.turn().await;
         let (taken, count) =
             self.read(|roster| (roster.token(&record.name).is_some(), roster.tokens().len()));
         if taken {
@@ -461,7 +495,7 @@ impl Access {
         let incident = Incident::new(IncidentKind::TokenCreated, by, from)
             .about("token", &*info.name)
             .about("role", info.role.as_str());
-        self.save(vec![AccessWrite::AddToken(record)], incident).await?;
+        self.save(turn, vec![AccessWrite::AddToken(record)], incident).await?;
         Ok(AdminAnswer::TokenCreated(CreatedToken { token: secret.reveal().to_owned(), info }))
     }
 
@@ -469,7 +503,7 @@ impl Access {
         let email = checked_email(&new.email)?;
         check_new(&new.password)?;
         let password = self.passwords.hash(new.password).await?;
-        let _turn = self.changing.lock().await;
+        let turn = self.turn().await;
         let (taken, count) = self.read(|roster| (roster.user(&email).is_some(), roster.users().len()));
         if taken {
             return Err(Error::invalid("email", format!("{email} is known already")));
@@ -483,8 +517,7 @@ impl Access {
         let incident = Incident::new(IncidentKind::UserAdded, by, from)
             .about("user", &*info.email)
             .about("role", info.role.as_str());
-        self.save(vec![AccessWrite::PutUser(record)], incident).await?;
-        *locked(&self.setup) = None;
+        self.save(turn, vec![AccessWrite::PutUser(record)], incident).await?;
         Ok(AdminAnswer::User(info))
     }
 
@@ -502,7 +535,7 @@ impl Access {
             }
             None => None,
         };
-        let _turn = self.changing.lock().await;
+        let turn = self.turn().await;
         let mut record = self.read(|roster| roster.user(email).cloned()).ok_or(Error::NotFound)?;
         record.role = change.role.unwrap_or(record.role);
         if record.role != Role::Admin {
@@ -521,20 +554,19 @@ impl Access {
         let mut writes = vec![AccessWrite::PutUser(record)];
         writes.extend(browsers.into_iter().map(AccessWrite::DropSignIn));
         writes.extend(programs.into_iter().map(AccessWrite::DropFamily));
-        self.save(writes, incident).await?;
+        self.save(turn, writes, incident).await?;
         Ok(AdminAnswer::User(info))
     }
 }
 
 impl Access {
-    /// Keeps a hub from locking everybody out: its last admin goes only by who owns its files, and can make
-    /// another one.
+    /// Keeps the last admin from locking everybody out, themselves first: others who may do this can make another.
     fn keep_an_admin(&self, email: &str, by: &str) -> Result<(), Error> {
         let is_last = self.read(|roster| {
             let mut admins = roster.users().filter(|user| user.role == Role::Admin);
             admins.next().is_some_and(|user| user.email == email) && admins.next().is_none()
         });
-        if is_last && by != Principal::local().name {
+        if is_last && by == email {
             let message = format!("{email} is the last admin; make another one first");
             return Err(Error::Forbidden { message });
         }
@@ -548,11 +580,21 @@ pub(super) fn refused(message: &str) -> Error {
 
 fn check_token_name(name: &str) -> Result<(), Error> {
     let allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte);
+    if NAMES_TAKEN.contains(&name.to_ascii_lowercase().as_str()) {
+        return Err(Error::invalid("name", format!("{name} is the hub's own name")));
+    }
     if name.is_empty() || name.len() > TOKEN_NAME_MAX || !name.bytes().all(allowed) {
         let message = format!("name must be 1 to {TOKEN_NAME_MAX} letters, digits, -, _ or .");
         return Err(Error::invalid("name", message));
     }
     Ok(())
+}
+
+/// What an account is known by, however its address is spelled.
+fn account(email: &str) -> String {
+    let email = email.trim();
+    // No longer one is an address, and what is counted by it must have a bound.
+    if email.len() <= EMAIL_MAX { email.to_lowercase() } else { String::new() }
 }
 
 /// Reads an e-mail address; one account has one spelling.

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use crate::domain::{Error, Timestamp};
 use crate::store::{AccessWrite, FamilyRecord};
 
-use super::access::{Access, SESSIONS_MAX, USER_AGENT_MAX, refused};
+use super::access::{Access, SESSIONS_MAX, Turn, USER_AGENT_MAX, refused};
 use super::journal::{Incident, IncidentKind};
 use super::jwt::{Flaw, Issuer};
 use super::login::{Logins, SigningKey};
@@ -86,12 +86,13 @@ impl Access {
     ) -> Result<TokenPair, Error> {
         // Before anything is told of the account.
         self.logins()?;
-        let (email, _turn) = self.prove(email, password, from).await?;
-        self.begin_family(&email, address(from), user_agent).await
+        let (email, turn) = self.prove(email, password, from).await?;
+        self.begin_family(turn, &email, address(from), user_agent).await
     }
 
     pub(super) async fn begin_family(
         &self,
+        turn: Turn,
         email: &str,
         address: Option<String>,
         user_agent: Option<&str>,
@@ -115,7 +116,7 @@ impl Access {
         let mut writes: Vec<_> = theirs.into_iter().take(too_many).map(AccessWrite::DropFamily).collect();
         let incident = Incident::new(IncidentKind::SignedIn, email, address).about("session", &*record.id);
         writes.push(AccessWrite::AddFamily(record));
-        self.save(writes, incident).await?;
+        self.save(turn, writes, incident).await?;
         Ok(TokenPair { access_token, expires_in: logins.access_s(), refresh_token: secret })
     }
 
@@ -127,9 +128,9 @@ impl Access {
     /// all that its sign-in has led to.
     pub async fn refresh(&self, shown: &str, from: Option<IpAddr>) -> Result<TokenPair, Error> {
         let logins = self.logins()?;
-        let (secret, _turn) = self.begin_turn(shown, from).await?;
+        let (secret, turn) = self.begin_turn(shown, from).await?;
         let now = (self.clock)();
-        let family = self.family_of(&secret, now, from).await?;
+        let (family, turn) = self.family_of(turn, &secret, now, from).await?;
         let next = secret.successor();
         let access_token = logins.issue(&family.email, &family.id, now)?;
         let turned = AccessWrite::TurnFamily {
@@ -138,7 +139,7 @@ impl Access {
             at: now,
             expires_at: self.refresh_end(now),
         };
-        self.store(vec![turned], vec![]).await?;
+        self.store(turn, vec![turned], vec![]).await?;
         Ok(TokenPair { access_token, expires_in: logins.access_s(), refresh_token: next })
     }
 
@@ -148,25 +149,21 @@ impl Access {
     /// As [`Access::refresh`].
     pub async fn log_out(&self, shown: &str, from: Option<IpAddr>) -> Result<(), Error> {
         self.logins()?;
-        let (secret, _turn) = self.begin_turn(shown, from).await?;
-        let family = self.family_of(&secret, (self.clock)(), from).await?;
+        let (secret, turn) = self.begin_turn(shown, from).await?;
+        let (family, turn) = self.family_of(turn, &secret, (self.clock)(), from).await?;
         let incident =
             Incident::new(IncidentKind::SignedOut, family.email, address(from)).about("session", &*family.id);
-        self.save(vec![AccessWrite::DropFamily(family.id)], incident).await
+        self.save(turn, vec![AccessWrite::DropFamily(family.id)], incident).await
     }
 
     /// Reads a refresh token, within the rate for it, and keeps others from using it at the same time.
-    async fn begin_turn(
-        &self,
-        shown: &str,
-        from: Option<IpAddr>,
-    ) -> Result<(Secret, tokio::sync::MutexGuard<'_, ()>), Error> {
+    async fn begin_turn(&self, shown: &str, from: Option<IpAddr>) -> Result<(Secret, Turn), Error> {
         let secret = Secret::parse(SecretKind::Refresh, shown);
         // By what all tokens of a family share, whether there is one or not.
         let family = secret.as_ref().map(|secret| format!("{:02x?}", secret.lineage()));
         self.rates.count(&family.unwrap_or_default(), from)?;
         match secret {
-            Some(secret) => Ok((secret, self.changing.lock().await)),
+            Some(secret) => Ok((secret, self.turn().await)),
             None => Err(self.unknown_refresh(from)),
         }
     }
@@ -180,10 +177,11 @@ impl Access {
     /// whoever shows it has stolen it, or whoever used it before had.
     async fn family_of(
         &self,
+        turn: Turn,
         secret: &Secret,
         now: Timestamp,
         from: Option<IpAddr>,
-    ) -> Result<FamilyRecord, Error> {
+    ) -> Result<(FamilyRecord, Turn), Error> {
         let family = self.read(|roster| roster.family_by(&secret.lineage()).cloned());
         let Some(family) = family.filter(|family| family.expires_at > now) else {
             return Err(self.unknown_refresh(from));
@@ -191,10 +189,10 @@ impl Access {
         if family.hash != secret.hash() {
             let incident = Incident::new(IncidentKind::RefreshReused, &*family.email, address(from))
                 .about("session", &*family.id);
-            self.save(vec![AccessWrite::DropFamily(family.id)], incident).await?;
+            self.save(turn, vec![AccessWrite::DropFamily(family.id)], incident).await?;
             return Err(refused("this refresh token gives nothing, sign in again"));
         }
-        Ok(family)
+        Ok((family, turn))
     }
 
     fn refresh_end(&self, now: Timestamp) -> Timestamp {

@@ -125,7 +125,7 @@ pub(super) async fn authorize<B: MessageBody>(
     request: ServiceRequest,
     next: Next<B>,
 ) -> Result<ServiceResponse<B>, actix_web::Error> {
-    if let Shown::Bearer(text) = Shown::in_headers(request.headers())
+    if let Shown::Bearer(text) = Shown::in_headers(request.headers(), client(request.request()).secure)
         && let Some(state) = request.app_data::<Data<AppState>>().cloned()
     {
         state.access.learn_keys(&text).await;
@@ -147,7 +147,7 @@ fn judge(request: &HttpRequest, pattern: &str) -> Result<Option<Principal>, Erro
     if need == Itself {
         return Ok(None);
     }
-    let (shown, peer) = (Shown::in_headers(request.headers()), peer(request));
+    let (shown, peer) = (Shown::in_headers(request.headers(), client(request).secure), peer(request));
     let known = match identify(&state.access, &shown, peer) {
         // What is open to all is open also to who shows something that ran out.
         Err(_) if need == Nothing => return Ok(None),

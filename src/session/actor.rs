@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use actix::prelude::*;
 use bytes::Bytes;
 
-use crate::auth::{Access, Principal};
+use crate::auth::{Access, Lease, Principal};
 use crate::domain::{Error, Timestamp};
 use crate::fanout::{self, Outbox};
 use crate::hub::HubHandle;
@@ -98,6 +98,8 @@ pub struct Session {
     pub(super) requests: u64,
     rate: MessageRate,
     bad_frames: BadFrames,
+    /// Waits for the end of what the client was let in by.
+    lease_watch: Option<SpawnHandle>,
     began_at: Instant,
     heard_at: Instant,
     pinged_at: Instant,
@@ -136,6 +138,7 @@ impl Session {
             requests: 0,
             rate: MessageRate::new(settings.messages_per_second, settings.messages_burst, settings.excess),
             bad_frames: BadFrames::new(settings.bad_frames_per_minute),
+            lease_watch: None,
             began_at: now,
             heard_at: now,
             pinged_at: now,
@@ -307,6 +310,13 @@ impl StreamHandler<Result<Received, Close>> for Session {
 }
 
 impl Session {
+    /// Whether what the client was let in by lets nobody in any more.
+    pub(super) fn is_let_in_no_more(&self) -> bool {
+        self.principal.as_ref().is_some_and(|principal| {
+            principal.is_over(now()) || principal.lease.as_ref().is_some_and(Lease::is_over)
+        })
+    }
+
     /// Ends the connection when what it was let in by is taken back.
     pub(super) fn follow_lease(&mut self, ctx: &mut Context<Self>) {
         let Some(lease) = self.principal.as_ref().and_then(|principal| principal.lease.clone()) else {
@@ -319,7 +329,10 @@ impl Session {
                 session.close(&Close::because(CloseCode::NotAuthenticated, "what you showed was taken back"));
             }
         });
-        ctx.spawn(ended);
+        // One watch at a time, however often the client shows its token.
+        if let Some(before) = self.lease_watch.replace(ctx.spawn(ended)) {
+            ctx.cancel_future(before);
+        }
     }
 }
 

@@ -85,13 +85,20 @@ impl fmt::Debug for Shown {
     }
 }
 
-/// The names of the cookie: the first where the browser can hold it to one host over TLS.
+/// The names of the cookie: the first over TLS, where browsers hold it to one host, the second without.
 pub const COOKIES: [&str; 2] = ["__Host-opshub_session", "opshub_session"];
 
 impl Shown {
-    /// Reads what the headers show. A header that is no text shows what lets nobody in.
-    pub fn in_headers(headers: &HeaderMap) -> Shown {
+    /// Reads what the headers show of a request that came by TLS (`secure`) or not. A header that is no text,
+    /// or is there twice, shows what lets nobody in.
+    ///
+    /// Over TLS the cookie counts by its held name alone: a cookie of the other name may come from whoever
+    /// speaks for a neighbouring host, or without TLS for this one, and would make somebody act as another.
+    pub fn in_headers(headers: &HeaderMap, secure: bool) -> Shown {
         if let Some(value) = header(headers, &header::AUTHORIZATION) {
+            if headers.get_all(header::AUTHORIZATION).count() > 1 {
+                return Shown::Bearer(String::new());
+            }
             let token = value.split_once(' ').filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer"));
             return Shown::Bearer(token.map(|(_, token)| token.trim().to_owned()).unwrap_or_default());
         }
@@ -101,7 +108,8 @@ impl Shown {
             .filter_map(|pair| pair.trim().split_once('='))
             .collect();
         let named = |name: &&str| pairs.iter().find(|(known, _)| known == name).map(|(_, value)| *value);
-        match COOKIES.iter().find_map(named) {
+        let [held, plain] = &COOKIES;
+        match named(if secure { held } else { plain }) {
             Some(value) => Shown::Cookie(value.to_owned()),
             None => Shown::Nothing,
         }
@@ -140,7 +148,7 @@ pub fn decide(handshake: &Handshake<'_>, origins: &Origins) -> Result<Accept, Er
         None => Topics::default_set(),
     };
     let logs = log_filter(topics, None, query.log_level.as_deref(), query.log_source.as_deref())?;
-    let shown = match (Shown::in_headers(handshake.headers), query.ticket) {
+    let shown = match (Shown::in_headers(handshake.headers, handshake.secure), query.ticket) {
         // Browsers send cookies by themselves, and always say which page they are asked from.
         (Shown::Cookie(_), None) if origin.is_none() => return Err(Error::OriginRefused),
         (Shown::Nothing | Shown::Cookie(_), Some(ticket)) => Shown::Ticket(ticket),
@@ -280,8 +288,13 @@ mod tests {
         let cookies = (cookie.clone(), "a=b; opshub_session=ops_1");
         assert_eq!(shown("", &[cookies.clone(), origin.clone()]), Shown::Cookie("ops_1".into()));
         assert_eq!(refused("", std::slice::from_ref(&cookies)), "origin_refused");
-        let both = (cookie, "opshub_session=ops_1; __Host-opshub_session=ops_2");
-        assert_eq!(shown("", &[both, origin.clone()]), Shown::Cookie("ops_2".into()));
+        let both = [(cookie, "opshub_session=ops_1; __Host-opshub_session=ops_2")];
+        let by = |secure| Shown::in_headers(&headers(&both), secure);
+        assert_eq!((by(false), by(true)), (Shown::Cookie("ops_1".into()), Shown::Cookie("ops_2".into())));
+        assert_eq!(Shown::in_headers(&headers(&both[..0]), true), Shown::Nothing);
+        let mut twice = headers(&[(bearer.clone(), "Bearer oph_1")]);
+        twice.append(header::AUTHORIZATION, HeaderValue::from_static("Bearer oph_2"));
+        assert_eq!(Shown::in_headers(&twice, false), Shown::Bearer(String::new()));
         assert_eq!(shown("", &[cookies, origin, (bearer, "Bearer oph_1")]), Shown::Bearer("oph_1".into()));
         assert_eq!(refused("token=oph_1", &[]), "invalid_value");
     }

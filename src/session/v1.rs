@@ -11,7 +11,9 @@ use crate::hub::Executed;
 use crate::protocol::client::{Auth, Rejected, Subscribe};
 use crate::protocol::logs::log_filter;
 use crate::protocol::server::{Authenticated, Connected, Empty, Subscribed};
-use crate::protocol::{Command, Request, ServerMessage, StateReason, Topic, Topics, decode};
+use crate::protocol::{
+    Close, CloseCode, Command, Request, ServerMessage, StateReason, Topic, Topics, decode,
+};
 
 use super::actor::{Session, encoded};
 use super::admit::{allowed, check, identify};
@@ -69,6 +71,10 @@ impl Session {
     }
 
     pub(super) fn receive_v1(&mut self, text: &Bytes, ctx: &mut Context<Self>) {
+        if self.is_let_in_no_more() {
+            // The news of it may be on its way still.
+            return self.close(&Close::new(CloseCode::NotAuthenticated));
+        }
         let (request_id, request) = match decode(text) {
             Ok(request) => request,
             Err(Rejected { request_id, error }) => return self.refuse_frame(&error, request_id),

@@ -11,7 +11,7 @@ use crate::domain::{Epoch, Seq};
 use super::audit_key::AuditKey;
 use super::error::StoreError;
 use super::event_log;
-use super::open::{connect_existing, new_epoch};
+use super::open::{connect_existing, make_private, new_epoch};
 use super::schema::hub;
 
 /// What was copied.
@@ -63,6 +63,8 @@ pub fn backup(db: &Path, dest: &Path) -> Result<BackupReport, StoreError> {
 
 fn copy(db: &Path, part: &Path) -> Result<(Seq, Epoch), StoreError> {
     let mut source = connect_existing(db)?;
+    // An empty file is as good as none to SQLite, and the copy holds what the database holds.
+    make_private(part)?;
     diesel::sql_query("VACUUM INTO ?")
         .bind::<diesel::sql_types::Text, _>(part.to_string_lossy().into_owned())
         .execute(&mut source)?;

@@ -208,7 +208,7 @@ fn lock(path: &Path) -> Result<File, StoreError> {
 
 /// Makes a new database its owner's alone, before SQLite does it otherwise: it will have hashes of passwords in
 /// it. What SQLite puts beside it follows. One that is there already keeps what its owner gave it.
-fn make_private(path: &Path) -> Result<(), StoreError> {
+pub(super) fn make_private(path: &Path) -> Result<(), StoreError> {
     let mut new = OpenOptions::new();
     new.create_new(true).write(true);
     #[cfg(unix)]
