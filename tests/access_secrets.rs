@@ -10,7 +10,7 @@ use common::access::{
     PASSWORD, by, cookie, get, live, live_by, make, page, person, refusal, required, sign_in, token,
 };
 use common::slack::SECRET;
-use common::{Answer, TestHub, json};
+use common::{Answer, json};
 
 const V1: Option<&str> = Some("opshub.v1");
 /// What somebody types into the wrong field.
