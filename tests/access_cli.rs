@@ -6,16 +6,18 @@ mod common;
 
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
+use std::time::Duration;
 
 use common::access::{
     PASSWORD, by, cookie, get, make, page, person, required, sign_in, signed_in, token, with_tokens,
 };
-use common::db::{python, tamper};
+use common::db::{Lock, python, tamper};
 use common::hub::folder;
 use common::process::{Finished, run};
-use common::{TestHub, Value, json, within};
+use common::{TestHub, Value, eventually, json, within};
+use socket2::SockRef;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::UnixStream;
+use tokio::net::{TcpStream, UnixStream};
 
 fn mode(path: &Path) -> u32 {
     std::fs::metadata(path).unwrap_or_else(|e| panic!("{}: {e}", path.display())).permissions().mode() & 0o777
@@ -350,4 +352,41 @@ async fn whoever_was_removed_does_not_come_back_with_an_old_cookie() {
         python(&hub.database(), "print(db.execute('SELECT count(*) FROM sign_ins').fetchone()[0])").trim(),
         "0"
     );
+}
+
+/// The sockets that a process has open.
+fn sockets(pid: u32) -> usize {
+    let files = std::fs::read_dir(format!("/proc/{pid}/fd")).unwrap().flatten();
+    let targets = files.filter_map(|file| std::fs::read_link(file.path()).ok());
+    targets.filter(|target| target.to_string_lossy().starts_with("socket:")).count()
+}
+
+#[tokio::test]
+async fn a_revocation_holds_although_whoever_asked_for_it_has_gone() {
+    let hub = required(&[("OPSHUB_STORE__BUSY_TIMEOUT_MS", "60000")]).await;
+    let admin = token(&hub, "root", "admin", &[]).await;
+    let lost = token(&hub, "lost", "viewer", &[]).await;
+    get(&hub, &lost, "/api/state").await.ok();
+    // The change waits for the disk while its connection breaks.
+    let lock = Lock::hold(&hub.database());
+    let before = sockets(hub.pid());
+    let mut stream = TcpStream::connect(hub.address()).await.unwrap();
+    let request = format!(
+        "DELETE /api/tokens/lost HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer {admin}\r\n\r\n"
+    );
+    stream.write_all(request.as_bytes()).await.unwrap();
+    eventually("the request to be under way", async || hub.log().contains("token_revoked").then_some(()))
+        .await;
+    SockRef::from(&stream).set_linger(Some(Duration::ZERO)).unwrap();
+    drop(stream);
+    eventually("the connection to be gone", async || (sockets(hub.pid()) <= before).then_some(())).await;
+    lock.release();
+    // Stored after it.
+    make(&hub, &admin, "tokens", json!({ "name": "later", "role": "viewer" })).await;
+    let listed = python(
+        &hub.database(),
+        "print(db.execute('SELECT group_concat(name) FROM (SELECT name FROM tokens ORDER BY name)').fetchone()[0])",
+    );
+    assert_eq!(listed.trim(), "later,root");
+    get(&hub, &lost, "/api/state").await.refused(401, "not_authenticated");
 }

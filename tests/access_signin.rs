@@ -271,7 +271,7 @@ async fn the_time_of_an_answer_does_not_tell_who_has_an_account() {
         }
     }
     let (known, unknown) = (median(known), median(unknown));
-    println!("sign-in, median of 200: known {known:.2} ms, unknown {unknown:.2} ms");
+    eprintln!("sign-in, median of 200: known {known:.2} ms, unknown {unknown:.2} ms");
     let ratio = known / unknown;
     assert!((0.5..2.0).contains(&ratio), "known {known} ms, unknown {unknown} ms");
 }
@@ -303,7 +303,7 @@ async fn a_storm_of_sign_ins_leaves_live_traffic_alive() {
     }));
     let (statuses, times) = tokio::join!(storm, live_times(&hub, &admin, &mut watcher, 50));
     let stormy = median(times);
-    println!(
+    eprintln!(
         "live, median of 50: calm {calm:.2} ms, in the storm {stormy:.2} ms, {:.1} times",
         stormy / calm
     );
