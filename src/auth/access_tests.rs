@@ -3,6 +3,7 @@ use std::sync::atomic::{AtomicI64, Ordering};
 use crate::domain::Right;
 use crate::store::{Opened, Probe, StoreOptions, open};
 
+use super::super::admin::{AdminAnswer, AdminRequest, CreatedToken, NewToken};
 use super::*;
 
 const PASSWORD: &str = "correct horse battery";

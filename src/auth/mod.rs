@@ -11,6 +11,7 @@ mod journal;
 mod jwt;
 mod lease;
 mod login;
+mod manage;
 mod password;
 mod principal;
 mod rates;

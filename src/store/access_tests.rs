@@ -1,6 +1,5 @@
 use super::*;
 use crate::protocol::Topic;
-use crate::store::audit_key::Before;
 use crate::store::open::tests::migrated;
 
 fn at(millis: i64) -> Timestamp {
@@ -57,10 +56,6 @@ fn all(conn: &mut SqliteConnection, writes: &[AccessWrite]) {
     writes.iter().try_for_each(|each| write(conn, each)).unwrap();
 }
 
-fn entry(kind: &'static str) -> NewEntry {
-    NewEntry { at: at(1), kind, actor: "ana".into(), entry: serde_json::json!({"from": "::1"}) }
-}
-
 #[test]
 fn what_is_written_is_read_back() {
     let (_dir, mut conn) = migrated();
@@ -99,39 +94,4 @@ fn who_is_gone_is_signed_in_nowhere() {
     all(&mut conn, &[AccessWrite::DropUser("ana@example.com".into())]);
     let known = known(&mut conn).unwrap();
     assert!(known.sign_ins.is_empty() && known.families.is_empty());
-}
-
-#[test]
-fn the_journal_is_read_newest_first_in_pages() {
-    let (_dir, mut conn) = migrated();
-    let key = AuditKey::generate(1, 1, Before::Unkeyed);
-    journal(&mut conn, &key, &[entry("a"), entry("b")]).unwrap();
-    journal(&mut conn, &key, &[entry("c")]).unwrap();
-    let page = |conn: &mut SqliteConnection, before| {
-        let page = JournalPage { before, actor: Some("ana".into()), limit: 2 };
-        let read = journal_page(conn, &page).unwrap();
-        read.into_iter().map(|entry| (entry.id, entry.kind)).collect::<Vec<_>>()
-    };
-    assert_eq!(page(&mut conn, None), [(3, "c".to_owned()), (2, "b".to_owned())]);
-    assert_eq!(page(&mut conn, Some(2)), [(1, "a".to_owned())]);
-    assert_eq!(verify_journal(&mut conn, &key).unwrap(), 3);
-}
-
-#[test]
-fn whoever_has_not_the_key_cannot_alter_the_journal_unnoticed() {
-    let key = AuditKey::generate(1, 1, Before::Unkeyed);
-    let first_bad = |sql: &str| {
-        let (_dir, mut conn) = migrated();
-        journal(&mut conn, &key, &[entry("a"), entry("b"), entry("c")]).unwrap();
-        diesel::sql_query(sql).execute(&mut conn).unwrap();
-        verify_journal(&mut conn, &key).unwrap_err().to_string()
-    };
-    assert!(first_bad("UPDATE journal SET actor = 'eve' WHERE id = 2").contains("entry 2 "));
-    assert!(first_bad("UPDATE journal SET entry = '{}' WHERE id = 3").contains("entry 3 "));
-    assert!(first_bad("DELETE FROM journal WHERE id = 2").contains("entry 2 "));
-    // Links that fit by another key do not fit by ours.
-    let (_dir, mut conn) = migrated();
-    let forged = AuditKey::generate(1, 1, Before::Unkeyed);
-    journal(&mut conn, &forged, &[entry("a")]).unwrap();
-    assert!(verify_journal(&mut conn, &key).is_err());
 }

@@ -9,13 +9,14 @@ use diesel::sqlite::SqliteConnection;
 
 use crate::domain::{Seq, Timestamp};
 
-use super::access::{self, AccessWrite, NewEntry};
+use super::access::{self, AccessWrite};
 use super::audit_key::AuditKey;
 use super::chain::Chain;
 use super::error::StoreError;
 use super::event_log::{self, BatchLimit};
 use super::gateways::{self, HistoryRow};
 use super::inbox::Inbox;
+use super::journal::{self, NewEntry};
 use super::open::{StoreOptions, connect, set_busy_timeout};
 use super::prune::{self, Pruned};
 use super::rows::Snapshot;
@@ -306,7 +307,7 @@ impl Handler<SaveAccess> for Db {
             let Db { conn, key, .. } = db;
             conn.immediate_transaction(|conn| {
                 writes.iter().try_for_each(|write| access::write(conn, write))?;
-                access::journal(conn, key, &entries)
+                journal::add(conn, key, &entries)
             })
         })
     }

@@ -13,6 +13,7 @@ mod event_log;
 mod families;
 mod gateways;
 mod inbox;
+mod journal;
 mod open;
 mod past;
 mod prune;
@@ -22,9 +23,7 @@ mod schema;
 mod sinks;
 mod verify;
 
-pub use access::{
-    AccessWrite, JournalEntry, JournalPage, KnownAccess, NewEntry, SignInRecord, TokenRecord, UserRecord,
-};
+pub use access::{AccessWrite, KnownAccess, SignInRecord, TokenRecord, UserRecord};
 pub use audit_key::AuditKey;
 pub use backup::{BackupReport, backup};
 pub use chain::Chain;
@@ -37,6 +36,7 @@ pub use event_log::{EventFilter, Order, Page};
 pub use families::FamilyRecord;
 pub use gateways::HistoryRow;
 pub use inbox::Inbox;
+pub use journal::{JournalEntry, JournalPage, NewEntry};
 pub use open::{Opened, Recovered, StoreOptions, open, rekey};
 pub use past::PointInTime;
 pub use prune::Pruned;

@@ -10,11 +10,11 @@ use diesel_migrations::{EmbeddedMigrations, MigrationHarness, embed_migrations};
 
 use crate::domain::{self, Collection, Document, Epoch, Seq, State, Timestamp};
 
-use super::access;
 use super::audit_key::{AuditKey, Before};
 use super::chain::{CHAIN_ROOT, Chain};
 use super::error::StoreError;
 use super::event_log;
+use super::journal;
 use super::rows::{EventRow, Snapshot, SnapshotRow, to_seq};
 use super::schema::{collections, hub, snapshots};
 
@@ -134,7 +134,7 @@ pub fn rekey(options: &StoreOptions) -> Result<(), StoreError> {
     let _lock = lock(&options.path)?;
     let mut conn = connect_existing(&options.path)?;
     conn.run_pending_migrations(MIGRATIONS).map_err(|error| StoreError::from_message(error.to_string()))?;
-    let (events, journal) = (event_log::newest_seq(&mut conn)?, access::newest_entry(&mut conn)?);
+    let (events, journal) = (event_log::newest_seq(&mut conn)?, journal::newest(&mut conn)?);
     let key = AuditKey::generate(events.next().get(), journal + 1, Before::Lost);
     key.save(&options.path)?;
     name_key(&mut conn, &key)

@@ -12,10 +12,11 @@ use tokio::sync::{Semaphore, oneshot};
 use crate::domain::{Document, Seq, Timestamp};
 use crate::protocol::Frame;
 
-use super::access::{self, JournalEntry, JournalPage, KnownAccess};
+use super::access::{self, KnownAccess};
 use super::error::StoreError;
 use super::event_log::{self, EventFilter, Page};
 use super::gateways::{self, HistoryRow};
+use super::journal::{self, JournalEntry, JournalPage};
 use super::open::connect_reader;
 use super::past::{self, PointInTime};
 use super::rows::{EventRow, IdempotencyKey, StoredAnswer, to_i64, to_seq};
@@ -134,7 +135,7 @@ impl Readers {
     /// # Errors
     /// What SQLite says.
     pub async fn journal(&self, page: JournalPage) -> Result<Vec<JournalEntry>, StoreError> {
-        self.ask(move |conn| access::journal_page(conn, &page)).await
+        self.ask(move |conn| journal::page(conn, &page)).await
     }
 
     /// Reads how far sinks are, by their ids.

@@ -8,10 +8,10 @@ use diesel::sqlite::SqliteConnection;
 
 use crate::domain::Seq;
 
-use super::access;
 use super::audit_key::AuditKey;
 use super::error::StoreError;
 use super::event_log;
+use super::journal;
 use super::open::{Replay, connect_existing, find_key};
 use super::rows::SnapshotRow;
 use super::schema::snapshots;
@@ -88,7 +88,7 @@ fn verify_all(conn: &mut SqliteConnection, key: &AuditKey) -> Result<VerifyRepor
             Err(StoreError::Corrupt { cause: format!("snapshot {seq} has no event of that number") })
         }
         None => {
-            report.entries = access::verify_journal(conn, key)?;
+            report.entries = journal::verify(conn, key)?;
             Ok(report)
         }
     }
