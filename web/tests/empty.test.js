@@ -26,8 +26,9 @@ test("each empty part offers a command that fills it, as it stands there", BOUND
     const line = await panel(page, area).locator(".snippet code").textContent();
     assert.ok(line, `${area} has a command`);
     await inShell(line);
+    // The command itself has the words in it, as long as it is offered.
+    await panel(page, area).locator(".empty").waitFor({ state: "detached" });
     await panel(page, area).getByText(wanted).first().waitFor();
-    assert.equal(await panel(page, area).locator(".empty").count(), 0, `${area} is no longer empty`);
   }
   await panel(page, "latest").locator("li").first().waitFor();
 });
