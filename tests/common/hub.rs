@@ -56,7 +56,9 @@ impl TestHub {
         let started = spawn(folder.path(), &settings, 0)
             .await
             .unwrap_or_else(|e| panic!("the hub did not start: {e:?}"));
-        let http = reqwest::Client::builder().no_proxy().timeout(Duration::from_secs(70)).build().unwrap();
+        // Connections are not used again that the hub may be about to close, after five idle seconds.
+        let http = reqwest::Client::builder().no_proxy().pool_idle_timeout(Duration::from_secs(2));
+        let http = http.timeout(Duration::from_secs(70)).build().unwrap();
         let Started { child, address, scheme, stdout } = started;
         TestHub { folder, settings, child, address, scheme, stdout, http }
     }
