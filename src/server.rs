@@ -17,7 +17,6 @@ use actix_web::web::Data;
 
 use crate::auth::{Access, Secret};
 use crate::config::Config;
-use crate::domain::Timestamp;
 use crate::fanout::{CloseAll, Fanout, Fanouts, Mirror};
 use crate::gateway::Definition;
 use crate::http::{
@@ -31,11 +30,12 @@ use crate::notify::{Notifier, NotifierHandle, NotifierParts};
 use crate::session::origin::Origins;
 use crate::slack::Slack;
 use crate::store::{self, Db, Readers, StoreError};
+use crate::telemetry::clock::now;
 use crate::telemetry::metrics::Metrics;
 
 use network::Network;
-pub(crate) use settings::access_settings;
-use settings::{hub_settings, issuer, raise_file_limit, session_settings, signing_key, store_options};
+pub(crate) use settings::{access_settings, store_options};
+use settings::{hub_settings, issuer, raise_file_limit, session_settings, signing_key};
 
 /// Connections that wait to be accepted.
 const BACKLOG: u32 = 2_048;
@@ -126,12 +126,12 @@ async fn serve(config: Config, records: Records) -> Result<(), StartError> {
     );
 
     let metrics = Arc::new(Metrics::new());
-    let logs = Logs::new(metrics.clone(), clock());
-    let pump = Pump::start(logs.clone(), records, clock).map_err(StartError::Serve)?;
+    let logs = Logs::new(metrics.clone(), now());
+    let pump = Pump::start(logs.clone(), records, now).map_err(StartError::Serve)?;
     let committed = Committed::new(
         recovered.seq,
         recovered.state_seq,
-        recovered.at.unwrap_or_else(clock),
+        recovered.at.unwrap_or_else(now),
         recovered.state.document.clone(),
     );
     // New sinks begin here, before anything that this start itself changes.
@@ -149,7 +149,7 @@ async fn serve(config: Config, records: Records) -> Result<(), StartError> {
         live: live.clone(),
         connections: connections.clone(),
         metrics: metrics.clone(),
-        clock,
+        clock: now,
     };
     let arbiter = Arbiter::new();
     let hub = Hub::start_in_arbiter(&arbiter.handle(), move |_| Hub::new(parts));
@@ -160,7 +160,7 @@ async fn serve(config: Config, records: Records) -> Result<(), StartError> {
         db: db.clone(),
         metrics: metrics.clone(),
         timezone: config.tz(),
-        clock,
+        clock: now,
         configured: config.gateways.clone(),
         registered: registered_gateways(&readers).await?,
         history: readers.gateway_history().await?,
@@ -170,7 +170,7 @@ async fn serve(config: Config, records: Records) -> Result<(), StartError> {
         readers: readers.clone(),
         db: db.clone(),
         metrics: metrics.clone(),
-        clock,
+        clock: now,
         definitions: config.notify.clone(),
         cursors: readers.sink_cursors().await?,
         newest: started_at,
@@ -182,7 +182,7 @@ async fn serve(config: Config, records: Records) -> Result<(), StartError> {
     let notifier =
         NotifierHandle::new(Notifier::start_in_arbiter(&watchers.handle(), move |_| Notifier::new(sinks)));
 
-    let access = Access::open(access_settings(&config), db.clone(), readers.clone(), clock).await?;
+    let access = Access::open(access_settings(&config), db.clone(), readers.clone(), now).await?;
     let access = access.with_issuer(issuer.clone()).with_logins(signing_key.as_ref(), config.auth.access_s);
     let access = Arc::new(access);
     if let Some(issuer) = issuer {
@@ -313,10 +313,6 @@ async fn tidy(access: Arc<Access>) {
             log::warn!("when tokens were last used is not written down yet: {error}");
         }
     }
-}
-
-fn clock() -> Timestamp {
-    Timestamp::from_millis(chrono::Utc::now().timestamp_millis())
 }
 
 fn bind(config: &Config) -> Result<(std::net::TcpListener, SocketAddr), StartError> {

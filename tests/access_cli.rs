@@ -80,6 +80,17 @@ async fn the_command_line_manages_access_with_a_hub_and_without() {
 }
 
 #[tokio::test]
+async fn somebody_may_be_made_before_the_first_start() {
+    let folder = folder();
+    let data = folder.path().join("not/there/yet");
+    let place = data.to_str().unwrap();
+    let args = ["token", "create", "--name", "a", "--role", "viewer", "--data-dir", place];
+    let made = run(folder.path(), &args).await;
+    assert_eq!(made.code, Some(0), "{}", made.stderr);
+    assert!(data.join("opshub.db").exists());
+}
+
+#[tokio::test]
 async fn many_at_once_are_each_answered_and_one_of_a_name_is_made() {
     let hub = required(&[]).await;
     let make = |name: String| {

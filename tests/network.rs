@@ -153,6 +153,29 @@ async fn the_scheme_of_our_own_pages_is_the_one_that_a_trusted_proxy_saw() {
     }
 }
 
+/// Asks for `/livez` over a connection, which stays open.
+async fn ask(stream: &mut TcpStream) {
+    stream.write_all(b"GET /livez HTTP/1.1\r\nHost: localhost\r\n\r\n").await.unwrap();
+    let mut answer = String::new();
+    while !answer.contains("alive") {
+        let mut chunk = [0; 4_096];
+        let count = within("the answer", stream.read(&mut chunk)).await.unwrap();
+        assert_ne!(count, 0, "the connection ended after {answer:?}");
+        answer.push_str(std::str::from_utf8(&chunk[..count]).unwrap());
+    }
+}
+
+#[tokio::test]
+async fn a_connection_waits_for_its_next_request_for_longer_than_clients_pause() {
+    let hub = TestHub::start_with(&[("OPSHUB_LIMITS__HEAD_MS", "1000")]).await;
+    let mut stream = TcpStream::connect(hub.address()).await.unwrap();
+    ask(&mut stream).await;
+    // Who posts every five seconds must not meet the end of its connection.
+    let end = tokio::time::timeout(Duration::from_secs(6), stream.read(&mut [0; 1])).await;
+    assert!(end.is_err(), "{end:?}");
+    ask(&mut stream).await;
+}
+
 #[tokio::test]
 async fn heads_that_trickle_in_are_given_up_however_often_a_byte_comes() {
     let hub = TestHub::start_with(&[("OPSHUB_LIMITS__HEAD_MS", "1000")]).await;
@@ -160,13 +183,7 @@ async fn heads_that_trickle_in_are_given_up_however_often_a_byte_comes() {
         let (mut stream, start) = (TcpStream::connect(hub.address()).await.unwrap(), Instant::now());
         if served_before {
             // The HTTP stack's own clock is for the first head alone.
-            stream.write_all(b"GET /livez HTTP/1.1\r\nHost: localhost\r\n\r\n").await.unwrap();
-            let mut answer = String::new();
-            while !answer.contains("alive") {
-                let mut chunk = [0; 4_096];
-                let count = within("the first answer", stream.read(&mut chunk)).await.unwrap();
-                answer.push_str(std::str::from_utf8(&chunk[..count]).unwrap());
-            }
+            ask(&mut stream).await;
         }
         let mut answer = Vec::new();
         within("the end of a head that trickles in", async {

@@ -1,4 +1,5 @@
-//! The one door to who may do what: lets requests in, signs people in and out. What admins ask for is in `manage`.
+//! The one door to who may do what: lets requests in. People sign in and out in `people`, programs for them in
+//! `families`; what admins ask for is in `manage`.
 
 use std::net::IpAddr;
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
@@ -6,18 +7,15 @@ use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use actix::Addr;
 use tokio::sync::OwnedMutexGuard;
 
-use crate::domain::{Error, Role, Timestamp};
-use crate::store::{
-    AccessWrite, Db, JournalEntry, JournalPage, NewEntry, Readers, SaveAccess, SignInRecord, StoreError,
-    UserRecord,
-};
+use crate::domain::{Error, Timestamp};
+use crate::store::{AccessWrite, Db, JournalEntry, JournalPage, NewEntry, Readers, SaveAccess, StoreError};
 
 use super::families::looks_like_jwt;
-use super::journal::{Gate, Incident, IncidentKind};
+use super::journal::{Gate, Incident, address};
 use super::jwt::Issuer;
 use super::login::Logins;
-use super::password::{Passwords, check_new};
-use super::principal::{Credential, Principal};
+use super::password::Passwords;
+use super::principal::Principal;
 use super::rates::SignInRates;
 use super::roster::Roster;
 use super::secret::{Secret, SecretHash, SecretKind};
@@ -45,15 +43,6 @@ pub struct AccessSettings {
     pub refresh_ms: i64,
 }
 
-/// A person who has just signed in.
-#[derive(Debug)]
-pub struct SignedIn {
-    /// For the cookie.
-    pub secret: Secret,
-    /// Who they are.
-    pub principal: Principal,
-}
-
 /// Who may do what.
 pub struct Access {
     pub(super) settings: AccessSettings,
@@ -66,7 +55,7 @@ pub struct Access {
     pub(super) rates: SignInRates,
     pub(super) passwords: Passwords,
     /// What lets somebody make the first admin; none once there is somebody.
-    setup: Arc<Mutex<Option<SecretHash>>>,
+    pub(super) setup: Arc<Mutex<Option<SecretHash>>>,
     /// Changes are made one after the other: what they are checked against does not move under them.
     pub(super) changing: Arc<tokio::sync::Mutex<()>>,
     /// Whose JSON Web Tokens are taken, beside the hub's own.
@@ -78,7 +67,7 @@ pub struct Access {
 /// The right to change something, for as long as it is held.
 pub(super) type Turn = OwnedMutexGuard<()>;
 
-fn locked<T>(lock: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
+pub(super) fn locked<T>(lock: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
     // What is behind it is whole after every statement.
     lock.lock().unwrap_or_else(PoisonError::into_inner)
 }
@@ -156,7 +145,7 @@ impl Access {
         if (self.issuer.is_some() || self.logins.is_some()) && looks_like_jwt(text) {
             return self.by_jwt(text);
         }
-        let from = from.map(|from| from.to_canonical().to_string()).unwrap_or_default();
+        let from = from.map(address).unwrap_or_default();
         Secret::parse(SecretKind::Token, text)
             .and_then(|secret| self.write(|roster| roster.by_token(&secret.hash(), &from, (self.clock)())))
             .ok_or_else(|| refused("this token lets nobody in"))
@@ -193,8 +182,9 @@ impl Access {
 
     /// Has the journal tell something, whatever becomes of that.
     pub fn tell(&self, incident: Incident) {
+        let line = incident.to_string();
         let Some(entry) = locked(&self.gate).admit(incident, (self.clock)()) else { return };
-        log::info!("{}: {} {}", entry.kind, entry.actor, entry.entry);
+        log::info!("{line}");
         self.db.do_send(SaveAccess { writes: vec![], entries: vec![entry] });
     }
 
@@ -206,140 +196,23 @@ impl Access {
         Ok(self.readers.journal(page).await?)
     }
 
-    /// Signs a person in by e-mail address and password.
-    ///
-    /// # Errors
-    /// `rate_limited` after too many tries, else `not_authenticated`: the same, after the same time, for a
-    /// wrong password and for an account that there is not.
-    pub async fn sign_in(
-        &self,
-        email: &str,
-        password: String,
-        from: Option<IpAddr>,
-        user_agent: Option<&str>,
-    ) -> Result<SignedIn, Error> {
-        let (email, turn) = self.prove(email, password, from).await?;
-        let address = from.map(|from| from.to_canonical().to_string());
-        self.begin_session(turn, &email, address, user_agent, vec![]).await
-    }
-
-    /// Proves by their password that somebody is who they say, within the rate for that; nothing about them changes
-    /// until the turn that is given back with their address is dropped.
-    pub(super) async fn prove(
-        &self,
-        email: &str,
-        password: String,
-        from: Option<IpAddr>,
-    ) -> Result<(String, Turn), Error> {
-        let address = from.map(|from| from.to_canonical().to_string());
-        let account = account(email);
-        // What cannot be an address is no name either: it may be long, or a password in the wrong field.
-        let email = checked_email(email).unwrap_or_else(|_| UNKNOWN.to_owned());
-        self.rates.count(&account, from)?;
-        let known = self.read(|roster| roster.user(&email).map(|user| user.password.clone()));
-        let fits = password.len() <= super::password::PASSWORD_MAX_BYTES;
-        let password = if fits { password } else { String::new() };
-        if !self.passwords.verify(known.clone(), password).await? || !fits {
-            self.tell(Incident::new(IncidentKind::SignInRefused, email, address));
-            return Err(refused("e-mail address or password is wrong"));
-        }
-        let turn = self.turn().await;
-        // The password may have been changed, or the person removed, while it was hashed.
-        if self.read(|roster| roster.user(&email).map(|user| user.password.clone())) != known {
-            return Err(refused("e-mail address or password is wrong"));
-        }
-        Ok((email, turn))
-    }
-
-    async fn begin_session(
-        &self,
-        turn: Turn,
-        email: &str,
-        address: Option<String>,
-        user_agent: Option<&str>,
-        mut writes: Vec<AccessWrite>,
-    ) -> Result<SignedIn, Error> {
-        let (secret, now) = (Secret::generate(SecretKind::Session), (self.clock)());
-        let record = SignInRecord {
-            id: uuid::Uuid::new_v4().to_string(),
-            hash: secret.hash(),
-            email: email.to_owned(),
-            created_at: now,
-            seen_at: now,
-            expires_at: Timestamp::from_millis(now.millis() + self.settings.session_max_ms),
-            address: address.clone().unwrap_or_default(),
-            user_agent: user_agent.map(|text| text.chars().take(USER_AGENT_MAX).collect()),
-        };
-        let theirs = self.read(|roster| roster.sign_ins_of(email));
-        let too_many = (theirs.len() + 1).saturating_sub(SESSIONS_MAX);
-        writes.extend(theirs.into_iter().take(too_many).map(AccessWrite::DropSignIn));
-        writes.push(AccessWrite::AddSignIn(record));
-        self.save(turn, writes, Incident::new(IncidentKind::SignedIn, email, address)).await?;
-        let principal = self.by_cookie(secret.reveal())?;
-        Ok(SignedIn { secret, principal })
-    }
-
-    /// Makes the first admin, by the secret that the start has told, and signs them in.
-    ///
-    /// # Errors
-    /// `not_authenticated` for another text or a second time, `invalid_value` for an address or a password
-    /// that cannot be taken.
-    pub async fn set_up(
-        &self,
-        shown: &str,
-        email: &str,
-        password: String,
-        from: Option<IpAddr>,
-        user_agent: Option<&str>,
-    ) -> Result<SignedIn, Error> {
-        let address = from.map(|from| from.to_canonical().to_string());
-        let hash = Secret::parse(SecretKind::Setup, shown).map(|secret| secret.hash());
-        let right = || hash.is_some() && *locked(&self.setup) == hash;
-        if !right() {
-            self.tell(Incident::new(IncidentKind::CredentialRefused, "set-up", address));
-            return Err(refused("this link sets nothing up; start the hub again for a new one"));
-        }
-        let email = checked_email(email)?;
-        check_new(&password)?;
-        let password = self.passwords.hash(password).await?;
-        let turn = self.turn().await;
-        if !right() {
-            return Err(refused("the hub has been set up already"));
-        }
-        let (role, created_at, created_by) = (Role::Admin, (self.clock)(), "set-up".to_owned());
-        let user = UserRecord { email: email.clone(), role, password, created_at, created_by };
-        self.begin_session(turn, &email, address, user_agent, vec![AccessWrite::PutUser(user)]).await
-    }
-
-    /// Ends the session that somebody was let in by.
-    ///
-    /// # Errors
-    /// `storage_unavailable`; they are still signed in then.
-    pub async fn sign_out(&self, who: &Principal, from: Option<String>) -> Result<(), Error> {
-        let ended = match &who.credential {
-            Credential::Session(id) => AccessWrite::DropSignIn(id.clone()),
-            Credential::Login(id) => AccessWrite::DropFamily(id.clone()),
-            _ => return Ok(()),
-        };
-        let incident = Incident::new(IncidentKind::SignedOut, &who.name, from);
-        let turn = self.turn().await;
-        self.save(turn, vec![ended], incident).await
-    }
-
     /// Waits until no other change is under way.
     pub(super) async fn turn(&self) -> Turn {
         self.changing.clone().lock_owned().await
     }
 
-    /// Stores changes with the entry that tells of them, and only then lets them count.
+    /// Stores changes with the entries that tell of them, and only then lets them count.
     pub(super) async fn save(
         &self,
         turn: Turn,
         writes: Vec<AccessWrite>,
-        incident: Incident,
+        incidents: impl IntoIterator<Item = Incident>,
     ) -> Result<(), Error> {
-        log::info!("{}: {} {}", incident.kind.as_str(), incident.actor, incident.details);
-        let entries = locked(&self.gate).admit(incident, (self.clock)()).into_iter().collect();
+        let mut entries = Vec::new();
+        for incident in incidents {
+            log::info!("{incident}");
+            entries.extend(locked(&self.gate).admit(incident, (self.clock)()));
+        }
         self.store(turn, writes, entries).await
     }
 

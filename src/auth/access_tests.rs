@@ -1,13 +1,16 @@
 use std::sync::atomic::{AtomicI64, Ordering};
 
-use crate::domain::Right;
+use crate::domain::{Right, Role};
 use crate::store::{Opened, Probe, StoreOptions, open};
 
 use super::super::admin::{AdminAnswer, AdminRequest, CreatedToken, NewToken};
+use super::super::people::{Place, SignedIn};
 use super::*;
 
 const PASSWORD: &str = "correct horse battery";
 const HERE: Option<IpAddr> = Some(IpAddr::V4(std::net::Ipv4Addr::LOCALHOST));
+const NEW: &str = "another good one";
+const PLACE: Place<'static> = Place { from: HERE, user_agent: None };
 
 /// Each test has a thread and so a clock of its own.
 fn clock() -> Timestamp {
@@ -92,8 +95,7 @@ async fn a_person_signs_in_with_their_password_and_out_again() {
     let dir = tempfile::tempdir().unwrap();
     let access = access(dir.path()).await;
     done(&access, ADD_ANA).await;
-    let sign_in =
-        |email: &'static str, password: &str| access.sign_in(email, password.to_owned(), HERE, None);
+    let sign_in = |email: &'static str, password: &str| access.sign_in(email, password.to_owned(), PLACE);
     let SignedIn { secret, principal } = sign_in("ana@EXAMPLE.com", PASSWORD).await.unwrap();
     assert_eq!((principal.name.as_str(), principal.role), ("ana@example.com", Role::Operator));
     assert_eq!(access.by_cookie(secret.reveal()).unwrap(), principal);
@@ -127,7 +129,9 @@ async fn too_many_tries_are_told_to_wait_whether_the_account_is_there_or_not() {
         let mut answers = Vec::new();
         for number in 0..12_u8 {
             let from = Some(IpAddr::from([192, 0, 2, number]));
-            answers.push(access.sign_in(account, "wrong".into(), from, None).await.unwrap_err().spec().0);
+            answers.push(
+                access.sign_in(account, "wrong".into(), Place { from, ..PLACE }).await.unwrap_err().spec().0,
+            );
         }
         assert_eq!(answers, [[401; 10].as_slice(), [429; 2].as_slice()].concat(), "{account}");
     }
@@ -138,16 +142,45 @@ async fn another_password_ends_every_session() {
     let dir = tempfile::tempdir().unwrap();
     let access = access(dir.path()).await;
     done(&access, ADD_ANA).await;
-    let session = access.sign_in("ana@example.com", PASSWORD.into(), HERE, None).await.unwrap();
+    let session = access.sign_in("ana@example.com", PASSWORD.into(), PLACE).await.unwrap();
     let change = r#"{"do":"change_user","email":"ana@example.com","password":"another good one"}"#;
     done(&access, change).await;
     assert!(access.by_cookie(session.secret.reveal()).is_err());
-    assert!(access.sign_in("ana@example.com", PASSWORD.into(), HERE, None).await.is_err());
-    let again = access.sign_in("ana@example.com", "another good one".into(), HERE, None).await.unwrap();
+    assert!(access.sign_in("ana@example.com", PASSWORD.into(), PLACE).await.is_err());
+    let again = access.sign_in("ana@example.com", "another good one".into(), PLACE).await.unwrap();
     let demoted = r#"{"do":"change_user","email":"ana@example.com","role":"viewer"}"#;
     done(&access, demoted).await;
     assert!(again.principal.lease.unwrap().is_over());
     assert_eq!(access.by_cookie(again.secret.reveal()).unwrap().role, Role::Viewer);
+}
+
+#[actix::test]
+async fn a_person_changes_their_password_in_one_step() {
+    let dir = tempfile::tempdir().unwrap();
+    let access = with_logins(dir.path()).await;
+    done(&access, ADD_ANA).await;
+    let before = access.sign_in("ana@example.com", PASSWORD.into(), PLACE).await.unwrap();
+    let program = access.begin_family(access.turn().await, "ana@example.com", PLACE).await.unwrap();
+    let change = |current: &str, new: &str| {
+        access.change_password("ana@example.com", current.to_owned(), new.to_owned(), PLACE)
+    };
+    assert_eq!(change(PASSWORD, "short").await.unwrap_err().spec(), (400, "invalid_value"));
+    assert_eq!(change("a wrong password", NEW).await.unwrap_err().spec().0, 401);
+    assert!(access.by_cookie(before.secret.reveal()).is_ok(), "nothing has changed yet");
+
+    let after = change(PASSWORD, NEW).await.unwrap();
+    assert!(access.by_cookie(before.secret.reveal()).is_err() && before.principal.lease.unwrap().is_over());
+    assert!(access.refresh(program.refresh_token.reveal(), HERE).await.is_err());
+    assert_eq!(access.by_cookie(after.secret.reveal()).unwrap().name, "ana@example.com");
+    let lines = ["credential_refused unknown", "signed_in ana@example.com", "user_changed ana@example.com"];
+    assert_eq!(told(&access).await[..3], lines);
+
+    // Each counts as the one try that it is: of ten for an account, three were made.
+    let mut changed = 0;
+    while change(NEW, NEW).await.is_ok() {
+        changed += 1;
+    }
+    assert!(changed >= 7, "{changed} changes");
 }
 
 #[actix::test]
@@ -179,7 +212,7 @@ async fn the_first_admin_is_made_by_the_link_alone_and_once() {
     let set_up = |shown: &str| {
         let shown = shown.to_owned();
         let access = &access;
-        async move { access.set_up(&shown, "root@example.com", PASSWORD.into(), HERE, None).await }
+        async move { access.set_up(&shown, "root@example.com", PASSWORD.into(), PLACE).await }
     };
     let made_up = Secret::generate(SecretKind::Setup);
     assert_eq!(set_up(made_up.reveal()).await.unwrap_err().spec().0, 401);
@@ -187,6 +220,7 @@ async fn the_first_admin_is_made_by_the_link_alone_and_once() {
     assert!(admin.principal.check(Right::Administer).is_ok());
     assert_eq!(set_up(link.reveal()).await.unwrap_err().spec().0, 401);
     assert!(!access.awaits_setup() && access.begin_setup().is_none());
+    assert_eq!(told(&access).await[1..3], ["signed_in root@example.com", "user_added set-up"]);
 }
 
 #[actix::test]
@@ -209,8 +243,10 @@ async fn one_person_is_signed_in_at_a_bounded_number_of_places() {
     done(&access, ADD_ANA).await;
     let mut sessions = Vec::new();
     for _ in 0..=SESSIONS_MAX {
-        let begun =
-            access.begin_session(access.turn().await, "ana@example.com", None, None, vec![]).await.unwrap();
+        let begun = access
+            .begin_session(access.turn().await, "ana@example.com", PLACE, vec![], vec![])
+            .await
+            .unwrap();
         sessions.push(begun.secret);
     }
     assert!(access.by_cookie(sessions[0].reveal()).is_err());
@@ -231,11 +267,7 @@ async fn programs_are_signed_in_for_one_person_at_a_bounded_number_of_places() {
     let mut tokens = Vec::new();
     for _ in 0..=SESSIONS_MAX {
         tokens.push(
-            access
-                .begin_family(access.turn().await, "ana@example.com", None, None)
-                .await
-                .unwrap()
-                .access_token,
+            access.begin_family(access.turn().await, "ana@example.com", PLACE).await.unwrap().access_token,
         );
     }
     assert!(access.by_bearer(&tokens[0], HERE).is_err());
@@ -247,7 +279,7 @@ async fn of_two_who_use_a_refresh_token_at_once_one_gets_tokens_and_nobody_keeps
     let dir = tempfile::tempdir().unwrap();
     let access = with_logins(dir.path()).await;
     done(&access, ADD_ANA).await;
-    let first = access.begin_family(access.turn().await, "ana@example.com", None, None).await.unwrap();
+    let first = access.begin_family(access.turn().await, "ana@example.com", PLACE).await.unwrap();
     let shown = first.refresh_token.reveal();
     let (one, other) = tokio::join!(access.refresh(shown, HERE), access.refresh(shown, HERE));
     let (given, refused) = if one.is_ok() { (one, other) } else { (other, one) };
@@ -264,7 +296,7 @@ async fn a_refresh_token_that_ended_gives_nothing_and_is_forgotten() {
     let mut access = with_logins(dir.path()).await;
     access.settings.refresh_ms = 2;
     done(&access, ADD_ANA).await;
-    let pair = access.begin_family(access.turn().await, "ana@example.com", None, None).await.unwrap();
+    let pair = access.begin_family(access.turn().await, "ana@example.com", PLACE).await.unwrap();
     // The clock goes on with each look at it.
     while clock() < Timestamp::from_millis(pair_end(&access)) {}
     assert!(access.refresh(pair.refresh_token.reveal(), HERE).await.is_err());

@@ -6,10 +6,11 @@ use std::sync::Arc;
 use crate::domain::{Error, Timestamp};
 use crate::store::{AccessWrite, FamilyRecord};
 
-use super::access::{Access, SESSIONS_MAX, Turn, USER_AGENT_MAX, refused};
+use super::access::{Access, SESSIONS_MAX, Turn, refused};
 use super::journal::{Incident, IncidentKind};
 use super::jwt::{Flaw, Issuer};
 use super::login::{Logins, SigningKey};
+use super::people::Place;
 use super::principal::Principal;
 use super::secret::{Secret, SecretKind};
 
@@ -77,25 +78,19 @@ impl Access {
     ///
     /// # Errors
     /// `not_found` where the hub has no key to sign with, else as [`Access::sign_in`].
-    pub async fn log_in(
-        &self,
-        email: &str,
-        password: String,
-        from: Option<IpAddr>,
-        user_agent: Option<&str>,
-    ) -> Result<TokenPair, Error> {
+    pub async fn log_in(&self, email: &str, password: String, place: Place<'_>) -> Result<TokenPair, Error> {
         // Before anything is told of the account.
         self.logins()?;
-        let (email, turn) = self.prove(email, password, from).await?;
-        self.begin_family(turn, &email, address(from), user_agent).await
+        let proven = self.prove(email, password, place.from).await?;
+        let turn = self.turn_of(&proven).await?;
+        self.begin_family(turn, &proven.email, place).await
     }
 
     pub(super) async fn begin_family(
         &self,
         turn: Turn,
         email: &str,
-        address: Option<String>,
-        user_agent: Option<&str>,
+        place: Place<'_>,
     ) -> Result<TokenPair, Error> {
         let logins = self.logins()?;
         let (secret, now) = (Secret::generate(SecretKind::Refresh), (self.clock)());
@@ -107,16 +102,16 @@ impl Access {
             created_at: now,
             seen_at: now,
             expires_at: self.refresh_end(now),
-            address: address.clone().unwrap_or_default(),
-            user_agent: user_agent.map(|text| text.chars().take(USER_AGENT_MAX).collect()),
+            address: place.address(),
+            user_agent: place.browser(),
         };
         let access_token = logins.issue(email, &record.id, now)?;
         let theirs = self.read(|roster| roster.families_of(email));
         let too_many = (theirs.len() + 1).saturating_sub(SESSIONS_MAX);
         let mut writes: Vec<_> = theirs.into_iter().take(too_many).map(AccessWrite::DropFamily).collect();
-        let incident = Incident::new(IncidentKind::SignedIn, email, address).about("session", &*record.id);
+        let incident = Incident::new(IncidentKind::SignedIn, email, place.from).about("session", &*record.id);
         writes.push(AccessWrite::AddFamily(record));
-        self.save(turn, writes, incident).await?;
+        self.save(turn, writes, [incident]).await?;
         Ok(TokenPair { access_token, expires_in: logins.access_s(), refresh_token: secret })
     }
 
@@ -152,8 +147,8 @@ impl Access {
         let (secret, turn) = self.begin_turn(shown, from).await?;
         let (family, turn) = self.family_of(turn, &secret, (self.clock)(), from).await?;
         let incident =
-            Incident::new(IncidentKind::SignedOut, family.email, address(from)).about("session", &*family.id);
-        self.save(turn, vec![AccessWrite::DropFamily(family.id)], incident).await
+            Incident::new(IncidentKind::SignedOut, family.email, from).about("session", &*family.id);
+        self.save(turn, vec![AccessWrite::DropFamily(family.id)], [incident]).await
     }
 
     /// Reads a refresh token, within the rate for it, and keeps others from using it at the same time.
@@ -169,7 +164,7 @@ impl Access {
     }
 
     fn unknown_refresh(&self, from: Option<IpAddr>) -> Error {
-        self.tell(Incident::new(IncidentKind::CredentialRefused, "unknown", address(from)));
+        self.tell(Incident::new(IncidentKind::CredentialRefused, "unknown", from));
         refused("this refresh token gives nothing, sign in again")
     }
 
@@ -187,9 +182,9 @@ impl Access {
             return Err(self.unknown_refresh(from));
         };
         if family.hash != secret.hash() {
-            let incident = Incident::new(IncidentKind::RefreshReused, &*family.email, address(from))
+            let incident = Incident::new(IncidentKind::RefreshReused, &*family.email, from)
                 .about("session", &*family.id);
-            self.save(turn, vec![AccessWrite::DropFamily(family.id)], incident).await?;
+            self.save(turn, vec![AccessWrite::DropFamily(family.id)], [incident]).await?;
             return Err(refused("this refresh token gives nothing, sign in again"));
         }
         Ok((family, turn))
@@ -203,8 +198,4 @@ impl Access {
 /// Three parts with dots between, as every signed token has them (RFC 7515 section 7.1).
 pub(super) fn looks_like_jwt(text: &str) -> bool {
     text.bytes().filter(|byte| *byte == b'.').count() == 2
-}
-
-fn address(from: Option<IpAddr>) -> Option<String> {
-    from.map(|from| from.to_canonical().to_string())
 }

@@ -1,5 +1,8 @@
 //! What the journal tells, and how a flood of refusals is kept from filling the disk.
 
+use std::fmt;
+use std::net::IpAddr;
+
 use serde_json::{Value, json};
 
 use crate::domain::Timestamp;
@@ -89,8 +92,8 @@ pub struct Incident {
 
 impl Incident {
     /// An incident without details.
-    pub fn new(kind: IncidentKind, actor: impl Into<String>, address: Option<String>) -> Incident {
-        Incident { kind, actor: actor.into(), address, details: json!({}) }
+    pub fn new(kind: IncidentKind, actor: impl Into<String>, from: Option<IpAddr>) -> Incident {
+        Incident { kind, actor: actor.into(), address: from.map(address), details: json!({}) }
     }
 
     /// Says to whom or what it was done.
@@ -99,6 +102,22 @@ impl Incident {
         self.details[name] = value.into();
         self
     }
+}
+
+/// One line for the log; the address is for the journal alone.
+impl fmt::Display for Incident {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.kind.as_str(), self.actor)?;
+        match self.details.as_object() {
+            Some(details) if details.is_empty() => Ok(()),
+            _ => write!(f, " {}", self.details),
+        }
+    }
+}
+
+/// An address as it is kept: that of an IPv4 host has one spelling.
+pub(super) fn address(from: IpAddr) -> String {
+    from.to_canonical().to_string()
 }
 
 /// Keeps the journal from being flooded by those who are refused.
@@ -143,7 +162,7 @@ mod tests {
     fn a_flood_of_refusals_is_counted_and_not_written() {
         let mut gate = Gate::default();
         let mut tell = |kind, millis| {
-            let incident = Incident::new(kind, "eve", Some("::1".into()));
+            let incident = Incident::new(kind, "eve", Some(std::net::Ipv6Addr::LOCALHOST.into()));
             gate.admit(incident, Timestamp::from_millis(millis)).map(|entry| entry.entry)
         };
         let written = (0..100).filter_map(|at| tell(IncidentKind::SignInRefused, at)).count();

@@ -1,5 +1,7 @@
 //! What admins ask for: tokens and people, made, changed and taken back.
 
+use std::net::IpAddr;
+
 use serde_json::json;
 
 use crate::domain::{Error, Role};
@@ -31,7 +33,7 @@ impl Access {
         &self,
         request: AdminRequest,
         by: &str,
-        from: Option<String>,
+        from: Option<IpAddr>,
     ) -> Result<AdminAnswer, Error> {
         match request {
             AdminRequest::CreateToken(new) => self.create_token(new, by, from).await,
@@ -43,7 +45,7 @@ impl Access {
                 let turn = self.turn().await;
                 self.read(|roster| roster.token(&name).map(drop)).ok_or(Error::NotFound)?;
                 let incident = Incident::new(IncidentKind::TokenRevoked, by, from).about("token", &*name);
-                self.save(turn, vec![AccessWrite::DropToken(name)], incident).await?;
+                self.save(turn, vec![AccessWrite::DropToken(name)], [incident]).await?;
                 Ok(AdminAnswer::Done)
             }
             AdminRequest::AddUser(new) => self.add_user(new, by, from).await,
@@ -60,7 +62,7 @@ impl Access {
                 self.read(|roster| roster.user(&email).map(drop)).ok_or(Error::NotFound)?;
                 self.keep_an_admin(&email, by)?;
                 let incident = Incident::new(IncidentKind::UserRemoved, by, from).about("user", &*email);
-                self.save(turn, vec![AccessWrite::DropUser(email)], incident).await?;
+                self.save(turn, vec![AccessWrite::DropUser(email)], [incident]).await?;
                 Ok(AdminAnswer::Done)
             }
             AdminRequest::ListSessions => {
@@ -82,7 +84,7 @@ impl Access {
                     }
                 })?;
                 let incident = Incident::new(IncidentKind::SessionEnded, by, from).about("user", whose);
-                self.save(turn, vec![ended], incident).await?;
+                self.save(turn, vec![ended], [incident]).await?;
                 Ok(AdminAnswer::Done)
             }
         }
@@ -92,7 +94,7 @@ impl Access {
         &self,
         new: NewToken,
         by: &str,
-        from: Option<String>,
+        from: Option<IpAddr>,
     ) -> Result<AdminAnswer, Error> {
         let (now, secret) = ((self.clock)(), Secret::generate(SecretKind::Token));
         check_token_name(&new.name)?;
@@ -124,11 +126,11 @@ impl Access {
         let incident = Incident::new(IncidentKind::TokenCreated, by, from)
             .about("token", &*info.name)
             .about("role", info.role.as_str());
-        self.save(turn, vec![AccessWrite::AddToken(record)], incident).await?;
+        self.save(turn, vec![AccessWrite::AddToken(record)], [incident]).await?;
         Ok(AdminAnswer::TokenCreated(CreatedToken { token: secret.reveal().to_owned(), info }))
     }
 
-    async fn add_user(&self, new: NewUser, by: &str, from: Option<String>) -> Result<AdminAnswer, Error> {
+    async fn add_user(&self, new: NewUser, by: &str, from: Option<IpAddr>) -> Result<AdminAnswer, Error> {
         let email = checked_email(&new.email)?;
         check_new(&new.password)?;
         let password = self.passwords.hash(new.password).await?;
@@ -146,7 +148,7 @@ impl Access {
         let incident = Incident::new(IncidentKind::UserAdded, by, from)
             .about("user", &*info.email)
             .about("role", info.role.as_str());
-        self.save(turn, vec![AccessWrite::PutUser(record)], incident).await?;
+        self.save(turn, vec![AccessWrite::PutUser(record)], [incident]).await?;
         Ok(AdminAnswer::User(info))
     }
 
@@ -155,7 +157,7 @@ impl Access {
         email: &str,
         change: UserChange,
         by: &str,
-        from: Option<String>,
+        from: Option<IpAddr>,
     ) -> Result<AdminAnswer, Error> {
         let password = match change.password {
             Some(password) => {
@@ -170,20 +172,16 @@ impl Access {
         if record.role != Role::Admin {
             self.keep_an_admin(email, by)?;
         }
-        let (browsers, programs) = match &password {
-            Some(_) => self.read(|roster| (roster.sign_ins_of(email), roster.families_of(email))),
-            None => Default::default(),
-        };
         let incident = Incident::new(IncidentKind::UserChanged, by, from)
             .about("user", email)
             .about("role", record.role.as_str())
             .about("password", json!(password.is_some()));
-        record.password = password.unwrap_or(record.password);
         let info = UserInfo::from(&record);
-        let mut writes = vec![AccessWrite::PutUser(record)];
-        writes.extend(browsers.into_iter().map(AccessWrite::DropSignIn));
-        writes.extend(programs.into_iter().map(AccessWrite::DropFamily));
-        self.save(turn, writes, incident).await?;
+        let writes = match password {
+            Some(password) => self.with_password(record, password),
+            None => vec![AccessWrite::PutUser(record)],
+        };
+        self.save(turn, writes, [incident]).await?;
         Ok(AdminAnswer::User(info))
     }
 

@@ -10,9 +10,10 @@ use crate::auth::{Access, AdminAnswer, AdminRequest};
 use crate::config::Config;
 use crate::domain::Timestamp;
 use crate::protocol::Topics;
-use crate::server::access_settings;
 use crate::server::admin::{Reply, answer, socket_path};
-use crate::store::{self, Db, Readers, StoreOptions};
+use crate::server::{access_settings, store_options};
+use crate::store::{self, Db, Readers};
+use crate::telemetry::clock::now;
 
 use super::args::{DatabaseArgs, TokenAction, TokenArgs, UserAction, UserArgs};
 use super::failure::{Failure, Refusal};
@@ -70,7 +71,8 @@ pub(super) fn user(args: UserArgs, out: &mut Output) -> Result<(), Failure> {
 pub(super) fn rekey(args: &DatabaseArgs, out: &mut Output) -> Result<(), Failure> {
     let config = database_config(args)?;
     let path = config.database_path();
-    store::rekey(&options(&config)).map_err(|error| Failure::Local(error.to_string()))?;
+    let options = store_options(&config).map_err(|error| Failure::Local(error.to_string()))?;
+    store::rekey(&options).map_err(|error| Failure::Local(error.to_string()))?;
     out.line(format!(
         "{} has a new key; what was written before can be checked no more, keep a copy of it",
         path.display()
@@ -108,7 +110,7 @@ fn over(mut stream: UnixStream, request: &AdminRequest) -> std::io::Result<Reply
 fn here(config: &Config, request: AdminRequest) -> Result<Reply, Failure> {
     actix_rt::System::new().block_on(async {
         let failed = |error: store::StoreError| Failure::Local(error.to_string());
-        let options = options(config);
+        let options = store_options(config).map_err(|error| Failure::Local(error.to_string()))?;
         let opened = store::open(&options).map_err(failed)?;
         let _lock = opened.lock;
         let readers = Readers::start(options.path.clone()).map_err(failed)?;
@@ -116,18 +118,6 @@ fn here(config: &Config, request: AdminRequest) -> Result<Reply, Failure> {
         let access = Access::open(access_settings(config), db, readers, now).await.map_err(failed)?;
         Ok(answer(&access, request).await)
     })
-}
-
-fn options(config: &Config) -> StoreOptions {
-    StoreOptions {
-        path: config.database_path(),
-        busy_timeout_ms: config.store.busy_timeout_ms,
-        max_bytes: config.store.max_bytes,
-    }
-}
-
-fn now() -> Timestamp {
-    Timestamp::from_millis(chrono::Utc::now().timestamp_millis())
 }
 
 fn usage(error: crate::domain::Error) -> Failure {

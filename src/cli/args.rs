@@ -432,6 +432,7 @@ impl ServeArgs {
     /// The options of [`config::Config::load`], with the environment and the `.env` of `dir`.
     pub(super) fn into_options(self, dir: &Path) -> Result<LoadOptions, Failure> {
         Ok(LoadOptions {
+            text: None,
             config: self.config,
             dir: dir.to_owned(),
             env: config::environment(dir)?,

@@ -28,6 +28,8 @@ const SECRET_KEY: &str = "SECRET_KEY";
 pub struct LoadOptions {
     /// A YAML file that must be there; without it [`DEFAULT_FILE`] in `dir` is read if it exists.
     pub config: Option<PathBuf>,
+    /// A file that has been read already: its name for messages, and its text. No other is looked for then.
+    pub text: Option<(PathBuf, String)>,
     /// The folder in which [`DEFAULT_FILE`] is looked for; the working directory when empty.
     pub dir: PathBuf,
     /// The environment, as [`environment`] gives it.
@@ -75,7 +77,9 @@ impl Config {
     /// As [`Config::load`].
     pub fn explain(options: LoadOptions) -> Result<(Self, Vec<Setting>), ConfigError> {
         let mut layers = Layers::default();
-        layers.file(&options)?;
+        if let Some((path, text)) = find(&options)? {
+            layers.file(&path, &text)?;
+        }
         layers.variables(&options.env);
         layers.flags(&options);
         layers.finish()
@@ -124,6 +128,23 @@ fn dotenv_problem(path: &Path, text: &str, error: &dotenvy::Error) -> Problem {
     Problem::Syntax { path: path.to_owned(), line, message }
 }
 
+/// The file that is to be read, and its text; none where there is none and none has to be there.
+fn find(options: &LoadOptions) -> Result<Option<(PathBuf, String)>, Problem> {
+    if let Some(read) = &options.text {
+        return Ok(Some(read.clone()));
+    }
+    match &options.config {
+        Some(path) => {
+            let missing = || Problem::Unreadable { path: path.clone(), cause: "no such file".into() };
+            Ok(Some((path.clone(), read_optional(path)?.ok_or_else(missing)?)))
+        }
+        None => {
+            let path = options.dir.join(DEFAULT_FILE);
+            Ok(read_optional(&path)?.map(|text| (path, text)))
+        }
+    }
+}
+
 fn read_optional(path: &Path) -> Result<Option<String>, Problem> {
     match std::fs::read_to_string(path) {
         Ok(text) => Ok(Some(text)),
@@ -148,34 +169,21 @@ struct Layers {
 }
 
 impl Layers {
-    fn file(&mut self, options: &LoadOptions) -> Result<(), Problem> {
-        let (path, text) = match &options.config {
-            Some(path) => {
-                let missing = || Problem::Unreadable { path: path.clone(), cause: "no such file".into() };
-                (path.clone(), read_optional(path)?.ok_or_else(missing)?)
-            }
-            None => {
-                let path = options.dir.join(DEFAULT_FILE);
-                match read_optional(&path)? {
-                    Some(text) => (path, text),
-                    None => return Ok(()),
-                }
-            }
-        };
-        match gateways::read(&path, &text) {
+    fn file(&mut self, path: &Path, text: &str) -> Result<(), Problem> {
+        match gateways::read(path, text) {
             Ok((definitions, webhooks)) => (self.gateways, self.gateway_webhooks) = (definitions, webhooks),
             Err(problems) => self.problems.extend(problems),
         }
-        match notify::read(&path, &text) {
+        match notify::read(path, text) {
             Ok(definitions) => self.notify = definitions,
             Err(problems) => self.problems.extend(problems),
         }
-        match jwt::read(&path, &text) {
+        match jwt::read(path, text) {
             Ok(definition) => self.jwt = definition,
             Err(problem) => self.problems.push(problem),
         }
-        let entries = yaml::read(&path, &text, keys::is_section)?;
-        let read = slack::read(&path, &text, &entries);
+        let entries = yaml::read(path, text, keys::is_section)?;
+        let read = slack::read(path, text, &entries);
         let slack = read.unwrap_or_else(|problems| {
             self.problems.extend(problems);
             slack::Section::default()
@@ -186,7 +194,7 @@ impl Layers {
             if gateways::KEYS.contains(&entry.path.as_str()) || own.contains(&entry.path.as_str()) {
                 continue;
             }
-            let origin = Origin::File(path.clone(), entry.line);
+            let origin = Origin::File(path.to_owned(), entry.line);
             if let (Some(key), Some(secret)) = (keys::find(&entry.path), slack.secrets.get(&entry.path)) {
                 self.set_secret(key, secret.clone(), origin);
                 continue;

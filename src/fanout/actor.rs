@@ -7,9 +7,9 @@ use std::time::Duration;
 
 use actix::prelude::*;
 
-use crate::domain::Timestamp;
 use crate::hub::{AddFanout, HubHandle, Wake};
 use crate::logs::{AddLogSink, LogWake, Logs};
+use crate::telemetry::clock;
 
 use super::mirror::Mirror;
 use super::report::ConnectionReport;
@@ -117,7 +117,7 @@ impl Handler<CloseAll> for Fanout {
         match close {
             CloseAll::Gracefully { reason, retry_ms } => {
                 self.mirror.pull();
-                let now = Timestamp::from_millis(chrono::Utc::now().timestamp_millis());
+                let now = clock::now();
                 self.mirror.close_all(&reason, || spread(retry_ms), now);
             }
             CloseAll::Now => self.mirror.drop_all(),

@@ -4,9 +4,9 @@
 use std::sync::Arc;
 use std::time::Instant;
 
-use crate::domain::Timestamp;
 use crate::logs::{Batch, Lease, Logs, Pending, frame};
 use crate::protocol::{Frame, LogFilter};
+use crate::telemetry::clock;
 
 use super::mirror::{Mirror, Shared};
 use super::subscriber::Announced;
@@ -119,7 +119,7 @@ impl LogSide {
             Waiting::Nothing => None,
             Waiting::Shared(batch) => Some(LogFrame::Shared(batch)),
             Waiting::Own(mut pending) => {
-                let now = Timestamp::from_millis(chrono::Utc::now().timestamp_millis());
+                let now = clock::now();
                 let dropped = std::mem::take(&mut self.dropped);
                 Some(LogFrame::Own(frame(&pending.take(), dropped, now)))
             }

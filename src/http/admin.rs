@@ -176,7 +176,7 @@ pub(super) async fn patch_user(
     let change: UserChange = domain::decode(json_body(&request, payload, &JSON).await?.value)?;
     let request_of = AdminRequest::ChangeUser { email: path.to_lowercase(), change };
     // Not new, so not 201.
-    match state.access.administer(request_of, &caller.principal.name, address(&request)).await? {
+    match state.access.administer(request_of, &caller.principal.name, peer(&request)).await? {
         AdminAnswer::User(user) => Ok(HttpResponse::Ok().json(user)),
         other => Err(unexpected(&other)),
     }
@@ -267,7 +267,7 @@ type Answered = Result<HttpResponse, ApiError>;
 
 /// Has a request done, and writes its answer.
 async fn answer(request: &HttpRequest, state: &AppState, caller: Caller, wanted: AdminRequest) -> Answered {
-    let answer = state.access.administer(wanted, &caller.principal.name, address(request)).await?;
+    let answer = state.access.administer(wanted, &caller.principal.name, peer(request)).await?;
     Ok(match answer {
         AdminAnswer::TokenCreated(token) => HttpResponse::build(StatusCode::CREATED).json(token),
         AdminAnswer::Tokens { tokens } => HttpResponse::Ok().json(TokensAnswer { tokens }),
@@ -280,8 +280,4 @@ async fn answer(request: &HttpRequest, state: &AppState, caller: Caller, wanted:
 
 fn unexpected(answer: &AdminAnswer) -> ApiError {
     Error::internal(format!("a change of a person gave {answer:?}")).into()
-}
-
-fn address(request: &HttpRequest) -> Option<String> {
-    peer(request).map(|peer| peer.to_canonical().to_string())
 }

@@ -8,8 +8,7 @@ use actix_web::{HttpMessage, HttpRequest, HttpResponse};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use crate::auth::admin::{AdminRequest, UserChange};
-use crate::auth::{Credential, CredentialKind, Principal, SignedIn};
+use crate::auth::{Credential, CredentialKind, Place, Principal, SignedIn};
 use crate::domain::{self, Error, Role, Timestamp};
 use crate::protocol::error::ErrorBody;
 use crate::session::handshake::COOKIES;
@@ -58,6 +57,7 @@ pub(super) struct NewPassword {
 
 /// Who somebody is.
 #[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Caller)]
 pub(super) struct Identity {
     /// The actor of what they do.
     #[schema(example = "ana@example.com")]
@@ -129,7 +129,7 @@ pub(super) async fn post_session(
     state: Data<AppState>,
 ) -> Result<HttpResponse, ApiError> {
     let SignIn { email, password } = domain::decode(json_body(&request, payload, &JSON).await?.value)?;
-    let signed_in = state.access.sign_in(&email, password, peer(&request), user_agent(&request)).await?;
+    let signed_in = state.access.sign_in(&email, password, place(&request)).await?;
     Ok(welcome(&request, &state, &signed_in))
 }
 
@@ -149,8 +149,7 @@ pub(super) async fn post_setup(
     state: Data<AppState>,
 ) -> Result<HttpResponse, ApiError> {
     let SetUp { setup, email, password } = domain::decode(json_body(&request, payload, &JSON).await?.value)?;
-    let (peer, user_agent) = (peer(&request), user_agent(&request));
-    let signed_in = state.access.set_up(&setup, &email, password, peer, user_agent).await?;
+    let signed_in = state.access.set_up(&setup, &email, password, place(&request)).await?;
     Ok(welcome(&request, &state, &signed_in))
 }
 
@@ -167,8 +166,7 @@ pub(super) async fn delete_session(
     state: Data<AppState>,
     caller: Caller,
 ) -> Result<HttpResponse, ApiError> {
-    let address = peer(&request).map(|peer| peer.to_canonical().to_string());
-    state.access.sign_out(&caller.principal, address).await?;
+    state.access.sign_out(&caller.principal, peer(&request)).await?;
     let mut cookie = cookie(&request, String::new());
     cookie.make_removal();
     Ok(HttpResponse::NoContent().cookie(cookie).finish())
@@ -196,13 +194,8 @@ pub(super) async fn put_password(
     if !matches!(caller.principal.credential, Credential::Session(_)) {
         return Err(Error::Forbidden { message: "only who has signed in has a password".to_owned() }.into());
     }
-    let (peer, email) = (peer(&request), caller.principal.name);
-    // By the same door as a sign-in, with its limits.
-    state.access.sign_in(&email, current, peer, user_agent(&request)).await?;
-    let change = UserChange { password: Some(new.clone()), role: None };
-    let (change, address) = (AdminRequest::ChangeUser { email: email.clone(), change }, None);
-    state.access.administer(change, &email, address).await?;
-    let signed_in = state.access.sign_in(&email, new, peer, user_agent(&request)).await?;
+    let email = caller.principal.name;
+    let signed_in = state.access.change_password(&email, current, new, place(&request)).await?;
     Ok(welcome(&request, &state, &signed_in))
 }
 
@@ -240,6 +233,8 @@ fn cookie(request: &HttpRequest, value: String) -> Cookie<'static> {
         .finish()
 }
 
-pub(super) fn user_agent(request: &HttpRequest) -> Option<&str> {
-    request.headers().get(header::USER_AGENT).and_then(|value| value.to_str().ok())
+/// Where somebody signs in.
+pub(super) fn place(request: &HttpRequest) -> Place<'_> {
+    let user_agent = request.headers().get(header::USER_AGENT).and_then(|value| value.to_str().ok());
+    Place { from: peer(request), user_agent }
 }

@@ -12,10 +12,11 @@ use crate::hub::{Accepted, Committed};
 use crate::protocol::error::ErrorBody;
 use crate::session::query;
 use crate::store::PointInTime;
+use crate::telemetry::clock::now;
 
 use super::error::ApiError;
 use super::request::{Caller, JSON, accepted, etag, json_body, none_match, proposal};
-use super::state::{AppState, now};
+use super::state::AppState;
 use super::types::{PatchAnswer, StateAnswer};
 
 const MERGE_PATCH: &str = "application/merge-patch+json";

@@ -9,8 +9,7 @@ use actix_web::{HttpResponse, ResponseError};
 use crate::domain::Error;
 use crate::protocol::ErrorObject;
 use crate::protocol::error::ErrorBody;
-
-use super::state::now;
+use crate::telemetry::clock::now;
 
 /// An [`Error`] on its way out of a route.
 #[derive(Debug, Clone)]

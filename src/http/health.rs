@@ -6,7 +6,6 @@ use std::time::{Duration, Instant};
 use actix::Addr;
 use actix_web::web::Data;
 use actix_web::{HttpMessage, HttpRequest, HttpResponse};
-use serde_json::json;
 
 use tokio::sync::Mutex;
 
@@ -16,11 +15,12 @@ use crate::protocol::error::ErrorBody;
 use crate::protocol::server::DatabaseStatus;
 use crate::protocol::{Health, HealthStatus};
 use crate::store::{Db, Probe};
+use crate::telemetry::clock::now;
 
 use super::error::ApiError;
 use super::observe::OwnForm;
-use super::state::{AppState, now};
-use super::types::Alive;
+use super::state::AppState;
+use super::types::{Alive, BareHealth, HealthAnswer};
 
 /// How long the DB actor has to answer.
 const PROBE_WAIT: Duration = Duration::from_secs(2);
@@ -31,8 +31,8 @@ const PROBE_HOLDS: Duration = Duration::from_millis(200);
 #[utoipa::path(
     get, path = "/health", tag = "operations",
     responses(
-        (status = 200, description = "healthy", body = Health),
-        (status = 503, description = "degraded: reads and live connections work, changes cannot be stored", body = Health),
+        (status = 200, description = "healthy; the bare status for who may not read", body = HealthAnswer),
+        (status = 503, description = "degraded: reads and live connections work, changes cannot be stored", body = HealthAnswer),
     )
 )]
 pub(super) async fn get_health(request: HttpRequest, state: Data<AppState>) -> HttpResponse {
@@ -52,8 +52,11 @@ pub(super) async fn get_health(request: HttpRequest, state: Data<AppState>) -> H
     // The bare status is for all; the rest for who may read.
     let may_read =
         request.extensions().get::<Principal>().is_some_and(|principal| principal.check(Right::Read).is_ok());
-    let mut response =
-        if may_read { response.json(health) } else { response.json(json!({ "status": health.status })) };
+    let answer = match may_read {
+        true => HealthAnswer::Details(health),
+        false => HealthAnswer::Bare(BareHealth { status: health.status }),
+    };
+    let mut response = response.json(answer);
     if writes {
         return response;
     }

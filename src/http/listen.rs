@@ -23,6 +23,10 @@ use super::door::{Door, DoorSettings};
 /// What the kernel may hold for one connection that takes nothing, in bytes.
 const SEND_BUFFER_BYTES: usize = 64 * 1024;
 
+/// How long a connection may wait for its next request: longer than the pauses of who posts now and then, since a
+/// request that crosses its end on the way is lost.
+const KEEP_ALIVE: Duration = Duration::from_secs(75);
+
 /// How connections are served.
 #[derive(Clone)]
 pub struct Listening {
@@ -66,6 +70,7 @@ where
             let shutdown = shutdown.clone();
             async move { shutdown.notified().await }
         })
+        .keep_alive(KEEP_ALIVE)
         .client_request_timeout(listening.head)
         // Not a small value: after the close of a WebSocket the stack would linger for far longer.
         .client_disconnect_timeout(Duration::ZERO)

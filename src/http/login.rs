@@ -10,7 +10,7 @@ use crate::auth::TokenPair;
 use crate::domain;
 use crate::protocol::error::ErrorBody;
 
-use super::auth::{SignIn, user_agent};
+use super::auth::{SignIn, place};
 use super::error::ApiError;
 use super::request::{JSON, json_body};
 use super::rights::peer;
@@ -58,7 +58,7 @@ pub(super) async fn post_login(
     state: Data<AppState>,
 ) -> Result<HttpResponse, ApiError> {
     let SignIn { email, password } = domain::decode(json_body(&request, payload, &JSON).await?.value)?;
-    let pair = state.access.log_in(&email, password, peer(&request), user_agent(&request)).await?;
+    let pair = state.access.log_in(&email, password, place(&request)).await?;
     Ok(answer(pair))
 }
 

@@ -10,10 +10,11 @@ use crate::logs::posted::Form;
 use crate::protocol::error::ErrorBody;
 use crate::protocol::{LogFilter, LogLevel};
 use crate::session::query;
+use crate::telemetry::clock::now;
 
 use super::error::ApiError;
 use super::request::body;
-use super::state::{AppState, now};
+use super::state::AppState;
 use super::types::{LogsAccepted, LogsAnswer, PostedLine};
 
 /// The most lines of one page.

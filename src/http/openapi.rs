@@ -3,8 +3,8 @@
 use utoipa::OpenApi;
 
 use super::{
-    admin, auth, changes, connections, docs, events, gateways, health, login, logs, page, sinks, slack,
-    stream, system, ws,
+    admin, answers, auth, changes, connections, docs, events, gateways, health, login, logs, page, sinks,
+    slack, stream, system, ws,
 };
 
 /// Every route of the hub.
@@ -13,9 +13,7 @@ use super::{
     info(
         title = "opshub",
         description = "One live picture of a team's operations. Changes are acknowledged once they are on disk; \
-            the live protocol is described in /asyncapi.json. A hub on loopback answers 421 to requests for names that \
-            are none of its own. Any request may be answered 429 with Retry-After, 431 where its head is too large, and \
-            408 where its body comes too slowly.",
+            the live protocol is described in /asyncapi.json.",
         license(name = "MIT OR Apache-2.0"),
     ),
     paths(
@@ -101,5 +99,6 @@ pub fn document(with_slack: bool) -> utoipa::openapi::OpenApi {
     if with_slack {
         document.merge(SlackDoc::openapi());
     }
+    answers::complete(&mut document);
     document
 }

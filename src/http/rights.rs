@@ -171,8 +171,7 @@ fn judge(request: &HttpRequest, pattern: &str) -> Result<Option<Principal>, Erro
         Receive(topic) => principal.check(Right::Read).and_then(|()| principal.check_topics(topic.into())),
     };
     if let Err(error) = judged {
-        let address = peer.map(|peer| peer.to_canonical().to_string());
-        let incident = Incident::new(IncidentKind::Forbidden, &principal.name, address)
+        let incident = Incident::new(IncidentKind::Forbidden, &principal.name, peer)
             .about("asked_for", format!("{} {pattern}", request.method()));
         state.access.tell(incident);
         return Err(error);

@@ -18,12 +18,13 @@ use crate::slack::people::{Known, UserId};
 use crate::slack::signature::{self, Signed, Unsigned};
 use crate::slack::slash::{Said, Slash};
 use crate::slack::{Refusal, ResponseUrl, Slack, Turned, refuse, views};
+use crate::telemetry::clock::now;
 
 use super::error::ApiError;
 use super::observe::RequestId;
 use super::request::{mark_replayed, raw_body};
 use super::rights::peer;
-use super::state::{AppState, now};
+use super::state::AppState;
 
 /// The type of Slack's bodies.
 const FORM: &str = "application/x-www-form-urlencoded";
@@ -146,8 +147,7 @@ impl Door {
 
     fn refuse(&self, why: Turned<'_>) -> Error {
         let refusal = Refusal { why, door: &self.path, peer: self.peer, request_id: &self.request_id };
-        let address = self.peer.map(|peer| peer.to_canonical().to_string());
-        let incident = Incident::new(IncidentKind::SlackRefused, why.actor(), address)
+        let incident = Incident::new(IncidentKind::SlackRefused, why.actor(), self.peer)
             .about("asked_for", &*self.path)
             .about("reason", why.reason());
         self.state.access.tell(incident);

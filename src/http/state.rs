@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use crate::auth::Access;
-use crate::domain::{Error, Timestamp};
+use crate::domain::Error;
 use crate::fanout::{Fanouts, Mirror};
 use crate::hub::{Connections, HubHandle, Live};
 use crate::logs::Logs;
@@ -109,9 +109,4 @@ impl NetworkSettings {
 pub struct Worker {
     /// The worker's side of the fan-out.
     pub mirror: Rc<Mirror>,
-}
-
-/// The clock.
-pub(super) fn now() -> Timestamp {
-    Timestamp::from_millis(chrono::Utc::now().timestamp_millis())
 }

@@ -19,11 +19,12 @@ use crate::protocol::logs::log_filter;
 use crate::protocol::{LogLevel, Topics};
 use crate::session::admit::allowed;
 use crate::session::query;
+use crate::telemetry::clock::now;
 
 use super::error::ApiError;
 use super::guard::client;
 use super::request::{Caller, parse_tag};
-use super::state::{AppState, Worker, now};
+use super::state::{AppState, Worker};
 
 const LAST_EVENT_ID: HeaderName = HeaderName::from_static("last-event-id");
 /// Keeps proxies from closing a quiet stream.

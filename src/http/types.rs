@@ -8,8 +8,8 @@ use crate::domain::{CollectionId, Epoch, Patch, Seq, System};
 use crate::fanout::ConnectionReport;
 use crate::monitor::GatewayReport;
 use crate::notify::SinkReport;
-use crate::protocol::LogLevel;
 use crate::protocol::logs::SystemLog;
+use crate::protocol::{Health, HealthStatus, LogLevel};
 
 /// The answer of `GET /` to programs.
 #[derive(Debug, Serialize, ToSchema)]
@@ -168,6 +168,24 @@ pub(super) struct LogsAnswer {
 pub(super) struct Alive {
     /// `alive` or `ready`.
     pub(super) status: &'static str,
+}
+
+/// The answer of `GET /health`.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(untagged)]
+pub(super) enum HealthAnswer {
+    /// For who may read.
+    Details(Health),
+    /// For everybody else.
+    Bare(BareHealth),
+}
+
+/// The verdict alone.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct BareHealth {
+    /// The verdict.
+    pub(super) status: HealthStatus,
 }
 
 /// The answer of `GET /api/gateways`.

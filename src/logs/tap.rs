@@ -14,6 +14,7 @@ use serde_json::{Map, Value};
 
 use crate::domain::Timestamp;
 use crate::protocol::LogLevel;
+use crate::telemetry::clock;
 use crate::telemetry::logging;
 
 use super::line::{Draft, LINE_MAX_BYTES, Said};
@@ -127,7 +128,7 @@ impl Tap {
         let source = record.module_path().unwrap_or(record.target()).to_owned();
         let texts: usize = pairs.iter().map(|(key, value)| key.len() + size(value)).sum();
         let bytes = OVERHEAD_BYTES + message.text.len() + source.len() + texts;
-        let at = Timestamp::from_millis(chrono::Utc::now().timestamp_millis());
+        let at = clock::now();
         let room = self.shared.bytes.fetch_add(bytes, Ordering::Relaxed) + bytes <= QUEUE_MAX_BYTES;
         let taken = Taken { at, level, source, message, pairs, bytes };
         if !room || self.queue.try_send(taken).is_err() {

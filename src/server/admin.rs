@@ -12,8 +12,9 @@ use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::net::{UnixListener, UnixStream};
 
 use crate::auth::{Access, AdminAnswer, AdminRequest, Principal};
-use crate::domain::{Error, Timestamp};
+use crate::domain::Error;
 use crate::protocol::ErrorObject;
+use crate::telemetry::clock;
 
 /// The longest request, in bytes.
 const REQUEST_MAX_BYTES: u64 = 16 * 1024;
@@ -120,6 +121,6 @@ pub async fn answer(access: &Access, request: AdminRequest) -> Reply {
 }
 
 fn refused(error: &Error) -> Reply {
-    let now = Timestamp::from_millis(chrono::Utc::now().timestamp_millis());
+    let now = clock::now();
     Reply::Refused(ErrorObject::new(error, String::new(), now))
 }

@@ -23,7 +23,7 @@ const REQUEST_SOCKETS: usize = 1_024;
 ///
 /// # Errors
 /// The folder cannot be made.
-pub(super) fn store_options(config: &Config) -> Result<StoreOptions, StartError> {
+pub(crate) fn store_options(config: &Config) -> Result<StoreOptions, StartError> {
     let path = config.database_path();
     if let Some(dir) = path.parent().filter(|dir| !dir.as_os_str().is_empty()) {
         std::fs::create_dir_all(dir).map_err(|cause| StartError::DataDir { path: dir.to_owned(), cause })?;

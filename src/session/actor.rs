@@ -9,7 +9,7 @@ use actix::prelude::*;
 use bytes::Bytes;
 
 use crate::auth::{Access, Lease, Principal};
-use crate::domain::{Error, Timestamp};
+use crate::domain::Error;
 use crate::fanout::{self, Outbox};
 use crate::hub::HubHandle;
 use crate::logs::Logs;
@@ -17,6 +17,7 @@ use crate::protocol::frame::{close_frame, encode_message, ping_frame, pong_frame
 use crate::protocol::server::Closing;
 use crate::protocol::{Close, CloseCode, ErrorObject, ServerMessage};
 use crate::store::Readers;
+use crate::telemetry::clock::now;
 use crate::telemetry::metrics::Metrics;
 
 use super::framing::Received;
@@ -349,9 +350,4 @@ fn tick_every(settings: &SessionSettings) -> Duration {
 /// A whole frame for one client.
 pub(super) fn encoded(message: ServerMessage, request_id: Option<String>) -> Bytes {
     text_frame(&encode_message(message, now(), None, request_id))
-}
-
-/// The clock.
-pub(super) fn now() -> Timestamp {
-    Timestamp::from_millis(chrono::Utc::now().timestamp_millis())
 }

@@ -28,8 +28,7 @@ pub fn identify(access: &Access, shown: &Shown, peer: Option<IpAddr>) -> Result<
         }
         Err(error) => {
             if !matches!(shown, Shown::Cookie(_)) {
-                let address = peer.map(|peer| peer.to_canonical().to_string());
-                access.tell(Incident::new(IncidentKind::CredentialRefused, "unknown", address));
+                access.tell(Incident::new(IncidentKind::CredentialRefused, "unknown", peer));
             }
             Err(error)
         }

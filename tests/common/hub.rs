@@ -56,8 +56,7 @@ impl TestHub {
         let started = spawn(folder.path(), &settings, 0)
             .await
             .unwrap_or_else(|e| panic!("the hub did not start: {e:?}"));
-        // Connections are not used again that the hub may be about to close, after five idle seconds.
-        let http = reqwest::Client::builder().no_proxy().pool_idle_timeout(Duration::from_secs(2));
+        let http = reqwest::Client::builder().no_proxy();
         let http = http.timeout(Duration::from_secs(70)).build().unwrap();
         let Started { child, address, scheme, stdout } = started;
         TestHub { folder, settings, child, address, scheme, stdout, http }

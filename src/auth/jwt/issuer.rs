@@ -11,7 +11,7 @@ use crate::gateway::Toolkit;
 
 use super::definition::JwtDefinition;
 use super::keys::Keys;
-use super::source::{Source, begin};
+use super::source::{Source, begin, parse};
 use super::verify::{Expected, Flaw, header, verify};
 use super::who;
 use crate::auth::principal::{Credential, Principal};
@@ -53,6 +53,21 @@ impl Issuer {
     pub fn open(definition: JwtDefinition) -> Result<Issuer, String> {
         definition.check()?;
         let (keys, source) = begin(&definition)?;
+        Issuer::new(definition, keys, source)
+    }
+
+    /// Takes keys whose text is at hand already: the secret, the PEM or the key set that the definition speaks of,
+    /// which is not looked at.
+    ///
+    /// # Errors
+    /// As [`Issuer::open`].
+    pub fn with_keys(definition: JwtDefinition, text: &[u8]) -> Result<Issuer, String> {
+        definition.check()?;
+        let keys = parse(&definition, text)?;
+        Issuer::new(definition, keys, None)
+    }
+
+    fn new(definition: JwtDefinition, keys: Keys, source: Option<Source>) -> Result<Issuer, String> {
         let algorithms: Vec<_> = definition.algorithms.iter().map(|algorithm| (*algorithm).into()).collect();
         if keys.len() > 0 && !keys.algorithms().any(|algorithm| algorithms.contains(&algorithm)) {
             return Err("no key fits any of the algorithms".to_owned());
@@ -86,7 +101,7 @@ impl Issuer {
     ///
     /// # Errors
     /// `not_authenticated` with the flaw, `forbidden` where it is right and gives no role here.
-    pub(in crate::auth) fn let_in(&self, token: &str, now: Timestamp) -> Result<Principal, Error> {
+    pub fn let_in(&self, token: &str, now: Timestamp) -> Result<Principal, Error> {
         let verified = verify(token, &self.keys(), &self.expected, now).map_err(refused)?;
         let name = who::name(&verified.claims, &self.definition).map_err(refused)?;
         let role = who::role(&verified.claims, &self.definition).ok_or_else(|| Error::Forbidden {

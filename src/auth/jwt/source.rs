@@ -33,20 +33,34 @@ pub(super) enum Source {
 /// What cannot be read; never what is in it.
 pub(super) fn begin(definition: &JwtDefinition) -> Result<(Keys, Option<Source>), String> {
     if let Some(secret) = &definition.secret {
-        let secret = secret.resolve().map_err(|why| format!("secret: {why}"))?;
-        return Ok((Keys::secret(secret.as_bytes()).map_err(|why| format!("secret: {why}"))?, None));
+        let keys = secret.resolve().and_then(|secret| parse(definition, secret.as_bytes()));
+        return Ok((keys.map_err(|why| format!("secret: {why}"))?, None));
     }
     if let Some(path) = &definition.key_file {
-        let keys = read(path).and_then(|text| Keys::pem(&text));
+        let keys = read(path).and_then(|text| parse(definition, &text));
         return Ok((keys.map_err(|why| format!("key_file {}: {why}", path.display()))?, None));
     }
     if let Some(path) = &definition.jwks_file {
-        let keys = read(path).and_then(|text| Keys::jwks(&text));
+        let keys = read(path).and_then(|text| parse(definition, &text));
         let keys = keys.map_err(|why| format!("jwks_file {}: {why}", path.display()))?;
         return Ok((keys, Some(Source::File(path.clone()))));
     }
     let url = definition.jwks_url.clone().ok_or("there is no key")?;
     Ok((Keys::default(), Some(Source::Url(url))))
+}
+
+/// Reads keys as what the definition says that they are: a secret, a PEM or a key set.
+///
+/// # Errors
+/// What the text is not; never what is in it.
+pub(super) fn parse(definition: &JwtDefinition, text: &[u8]) -> Result<Keys, String> {
+    if definition.secret.is_some() {
+        Keys::secret(text)
+    } else if definition.key_file.is_some() {
+        Keys::pem(text)
+    } else {
+        Keys::jwks(text)
+    }
 }
 
 fn read(path: &std::path::Path) -> Result<Vec<u8>, String> {
