@@ -4,6 +4,7 @@
 pub mod admin;
 mod network;
 mod settings;
+mod stop;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -17,12 +18,12 @@ use actix_web::web::Data;
 
 use crate::auth::{Access, Secret};
 use crate::config::Config;
-use crate::fanout::{CloseAll, Fanout, Fanouts, Mirror};
+use crate::fanout::{Fanout, Fanouts, Mirror};
 use crate::gateway::Definition;
 use crate::http::{
     self, AppState, DatabaseProbe, PackedFiles, Worker, check_origin, cors, guard, observe, routes,
 };
-use crate::hub::{Committed, Connections, Drain, Hub, HubHandle, HubParts, Live};
+use crate::hub::{Committed, Connections, Hub, HubHandle, HubParts, Live};
 use crate::logs::{Logs, Pump, Records};
 use crate::monitor::{Monitor, MonitorHandle, MonitorParts};
 use crate::net::TlsError;
@@ -33,22 +34,13 @@ use crate::store::{self, Db, Readers, StoreError};
 use crate::telemetry::clock::now;
 use crate::telemetry::metrics::Metrics;
 
-use network::Network;
+use network::{Network, bind};
 pub(crate) use settings::{access_settings, store_options};
 use settings::{hub_settings, issuer, raise_file_limit, session_settings, signing_key};
+use stop::{Stop, Watched, signal};
 
-/// Connections that wait to be accepted.
-const BACKLOG: u32 = 2_048;
-/// The latest time for clients to come back after a shutdown, in milliseconds.
-const RETRY_MS: u64 = 4_000;
-/// How often the actors are looked after.
-const WATCH_EVERY: Duration = Duration::from_secs(1);
-/// How long attempts to tell sinks have to end, at most.
-const LAST_POSTS: Duration = Duration::from_millis(500);
 /// How often it is written down who was seen.
 const TIDY_EVERY: Duration = Duration::from_secs(30);
-/// The exit code where an actor that the hub cannot do without is gone.
-const EXIT_BROKEN: i32 = 70;
 
 /// Why the hub did not start.
 #[derive(Debug, thiserror::Error)]
@@ -253,7 +245,6 @@ async fn serve(config: Config, records: Records) -> Result<(), StartError> {
     network.reload_on_hangup();
     let server = server
         .workers(config.worker_count())
-        .backlog(BACKLOG)
         // What is over waits in the backlog; the hub's own limit is told properly.
         .max_concurrent_connections(sockets)
         .shutdown_signal(stop.when_told(told))
@@ -313,110 +304,4 @@ async fn tidy(access: Arc<Access>) {
             log::warn!("when tokens were last used is not written down yet: {error}");
         }
     }
-}
-
-fn bind(config: &Config) -> Result<(std::net::TcpListener, SocketAddr), StartError> {
-    let host = config.server.host.trim_matches(['[', ']']);
-    let failed =
-        |cause| StartError::Bind { address: format!("{}:{}", config.server.host, config.server.port), cause };
-    let listener = std::net::TcpListener::bind((host, config.server.port)).map_err(failed)?;
-    let address = listener.local_addr().map_err(failed)?;
-    Ok((listener, address))
-}
-
-/// The actors that nothing works without.
-struct Watched {
-    hub: HubHandle,
-    db: Addr<Db>,
-    fanouts: Fanouts,
-    monitor: MonitorHandle,
-    notifier: NotifierHandle,
-    connections: Arc<Connections>,
-}
-
-impl Watched {
-    /// Ends the process when one of them is gone: better no hub than one that hangs, and whoever runs
-    /// it starts it again.
-    async fn watch(self) {
-        loop {
-            tokio::time::sleep(WATCH_EVERY).await;
-            if self.connections.is_closed() {
-                // The end has begun: they go, as they should.
-                return;
-            }
-            let alive = [
-                ("hub", self.hub.addr().connected()),
-                ("database", self.db.connected()),
-                ("fan-out", self.fanouts.all_alive()),
-                ("monitor", self.monitor.addr().connected()),
-                ("notifier", self.notifier.addr().connected()),
-            ];
-            if let Some((name, _)) = alive.into_iter().find(|(_, alive)| !alive) {
-                log::error!(
-                    "the {name} actor is gone, the process ends; nothing that was acknowledged is lost"
-                );
-                std::process::exit(EXIT_BROKEN);
-            }
-        }
-    }
-}
-
-/// What a shutdown needs.
-struct Stop {
-    hub: HubHandle,
-    monitor: MonitorHandle,
-    notifier: NotifierHandle,
-    connections: Arc<Connections>,
-    fanouts: Fanouts,
-    limit: Duration,
-}
-
-impl Stop {
-    /// Waits until it is `told` by a signal, then brings everything to its end: no new connections, what
-    /// was proposed is committed, a snapshot is stored, every client is told.
-    async fn when_told(self, told: impl Future<Output = &'static str>) {
-        let signal = told.await;
-        log::info!("stopping on {signal}: {} connections", self.connections.total());
-        let begun = Instant::now();
-        self.connections.close();
-        self.monitor.save().await;
-        self.notifier.stop(self.limit.mul_f64(0.05).min(LAST_POSTS)).await;
-        // A part of the time stays for the goodbyes and for the server's own end.
-        let drained = tokio::time::timeout(self.limit.mul_f64(0.5), self.hub.addr().send(Drain)).await;
-        if !matches!(drained, Ok(Ok(()))) {
-            log::error!("what was under way could not be stored in time, it was not acknowledged");
-        }
-        let reason = "the hub is going away".to_owned();
-        self.fanouts.close_all(CloseAll::Gracefully { reason, retry_ms: RETRY_MS }).await;
-        let patience = self.limit.mul_f64(0.7).saturating_sub(begun.elapsed()).min(Duration::from_secs(2));
-        let until = Instant::now() + patience;
-        while self.connections.total() > 0 && Instant::now() < until {
-            tokio::time::sleep(Duration::from_millis(10)).await;
-        }
-        if self.connections.total() > 0 {
-            log::info!("{} connections did not say goodbye", self.connections.total());
-            self.fanouts.close_all(CloseAll::Now).await;
-        }
-    }
-}
-
-/// Takes SIGTERM and SIGINT from now on; the future ends with the first of them.
-#[cfg(unix)]
-fn signal() -> impl Future<Output = &'static str> {
-    use tokio::signal::unix::{SignalKind, signal};
-    let on = |kind| signal(kind).expect("a signal handler can be set once the runtime runs");
-    let (mut term, mut int) = (on(SignalKind::terminate()), on(SignalKind::interrupt()));
-    async move {
-        tokio::select! {
-            _ = term.recv() => "SIGTERM",
-            _ = int.recv() => "SIGINT",
-        }
-    }
-}
-
-#[cfg(not(unix))]
-async fn signal() -> &'static str {
-    // Without signals the process is ended by whoever started it.
-    let _ = tokio::signal::ctrl_c().await;
-    "ctrl-c"
 }

@@ -126,6 +126,14 @@ pub(super) fn quote(text: &str) -> String {
     }
 }
 
+/// Shows a caller's name in a message, cut to a bearable length.
+pub(super) fn cut(text: &str) -> String {
+    match text.char_indices().nth(QUOTE_MAX_CHARS) {
+        Some((end, _)) => format!("{}…", &text[..end]),
+        None => text.to_owned(),
+    }
+}
+
 /// Shows a value in a message: short ones as they are, others by their kind.
 pub(super) fn show(value: &Value) -> String {
     match value {

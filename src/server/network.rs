@@ -1,9 +1,12 @@
 //! What stands between the hub and the network: its certificate, its limits, who may connect.
 
+use std::io;
+use std::net::{SocketAddr, TcpListener, ToSocketAddrs};
 use std::sync::Arc;
 use std::time::Duration;
 
 use actix_server::GracefulShutdownSignal;
+use socket2::{Domain, Socket, Type};
 
 use crate::config::Config;
 use crate::http::{DoorSettings, Listening, NetworkSettings};
@@ -15,6 +18,42 @@ use super::StartError;
 const REQUEST_SOCKETS_PER_ADDRESS: usize = 256;
 /// The fewest connections of a worker that may be silent.
 const SILENT_LEAST: usize = 16;
+
+/// Connections that may wait to be accepted: when a hub comes back, all its clients come at once, and whoever finds no
+/// room tries again after a second, then three, then seven.
+const BACKLOG: i32 = 4_096;
+
+/// Binds the address of the configuration; gives the one that it got.
+///
+/// # Errors
+/// Nobody has this address, or another program has it.
+pub(super) fn bind(config: &Config) -> Result<(TcpListener, SocketAddr), StartError> {
+    let host = config.server.host.trim_matches(['[', ']']);
+    let failed =
+        |cause| StartError::Bind { address: format!("{}:{}", config.server.host, config.server.port), cause };
+    let mut last = io::Error::from(io::ErrorKind::AddrNotAvailable);
+    for address in (host, config.server.port).to_socket_addrs().map_err(failed)? {
+        match listen(address) {
+            Ok(listener) => {
+                let address = listener.local_addr().map_err(failed)?;
+                return Ok((listener, address));
+            }
+            Err(error) => last = error,
+        }
+    }
+    Err(failed(last))
+}
+
+/// As [`TcpListener::bind`], which has room for 128 and cannot be told otherwise.
+fn listen(address: SocketAddr) -> io::Result<TcpListener> {
+    let socket = Socket::new(Domain::for_address(address), Type::STREAM, None)?;
+    // A hub that is started again takes the port that the one before it has just left.
+    #[cfg(unix)]
+    socket.set_reuse_address(true)?;
+    socket.bind(&address.into())?;
+    socket.listen(BACKLOG)?;
+    Ok(socket.into())
+}
 
 /// What is shared by all workers.
 pub(super) struct Network {
