@@ -9,8 +9,12 @@ use std::path::Path;
 use common::access::{
     PASSWORD, by, cookie, get, live, live_by, make, page, person, refusal, required, sign_in, token,
 };
-use common::slack::SECRET;
-use common::{Answer, json};
+use common::hub::folder;
+use common::jwt::Signer;
+use common::slack::{
+    COMMANDS, INTERACTIONS, SECRET, now, post, pressed, signed_at, taking, typed, with_headers,
+};
+use common::{Answer, TestHub, eventually, json};
 
 const V1: Option<&str> = Some("opshub.v1");
 /// What somebody types into the wrong field.
@@ -137,4 +141,143 @@ async fn no_secret_stands_in_what_the_hub_says_or_keeps() {
         assert_nowhere(&name, &bytes, &secrets);
     }
     assert!(hub.log().contains("\"level\":\"DEBUG\""), "the log tells little");
+}
+
+/// A hub that is told every kind of secret by its configuration.
+async fn with_secrets(receiver: &str) -> TestHub {
+    let folder = folder();
+    let yaml = format!(
+        r#"
+auth:
+  mode: required
+  jwt: {{ issuer: "https://id.example", audience: opshub, algorithms: [HS256], secret: {{ env: PROVIDER }} }}
+slack: {{ signing_secret: {{ env: SLACK }}, default_role: operator, response_hosts: ["{origin}"] }}
+notify:
+  - {{ id: hook, url: "{receiver}", events: [state_change], secret: {{ env: HOOK }}, headers: {{ X-Key: {{ env: HEADER }} }} }}
+gateways:
+  - id: web
+    gateway_type: http
+    probe: {{ kind: http, url: "{receiver}", headers: {{ Authorization: {{ env: PROBE }} }} }}
+    interval_ms: 200
+"#,
+        origin = receiver.replace("/hook", ""),
+    );
+    std::fs::write(folder.path().join("opshub.yaml"), yaml).unwrap();
+    let settings =
+        [("RUST_LOG", "trace"), ("SECRET_KEY", OWN_KEY), ("SLACK", SECRET), ("PROVIDER", PROVIDER)];
+    let settings = [&settings[..], &[("HOOK", HOOK), ("HEADER", HEADER), ("PROBE", PROBE)]].concat();
+    TestHub::start_in(folder, &settings).await
+}
+
+const OWN_KEY: &str = "the key that the hub signs its tokens with";
+const PROVIDER: &str = "the secret of the hub and its identity provider";
+const HOOK: &str = "the secret that webhooks are signed with";
+const HEADER: &str = "the-key-of-the-webhook";
+const PROBE: &str = "Bearer the-key-of-the-probe";
+
+#[tokio::test]
+async fn no_secret_of_the_configuration_and_no_signed_token_stands_in_what_the_hub_says_or_keeps() {
+    let receiver = taking().await;
+    let mut hub = with_secrets(&receiver.url()).await;
+    let admin = token(&hub, "root", "admin", &[]).await;
+    person(&hub, &admin, "bo@example.com", "operator").await;
+    let claims = json!({
+        "iss": "https://id.example", "aud": "opshub", "sub": "u1", "role": "viewer", "exp": now() + 300,
+    });
+    let theirs = Signer::secret(PROVIDER).token(&claims);
+    let forged = Signer::secret("another secret, which nobody has given").token(&claims);
+    let login = json!({ "email": "bo@example.com", "password": PASSWORD });
+    let first = hub.post("/api/auth/login", login).await.ok();
+    let next =
+        hub.post("/api/auth/refresh", json!({ "refresh_token": secret(&first, "refresh_token") })).await.ok();
+    let (access, refresh) = (secret(&first, "access_token"), secret(&next, "refresh_token"));
+
+    let mut said = Vec::new();
+    live_by(&hub, &theirs, "?topics=state").await.expect("state").await;
+    assert_eq!(refusal(live(&hub, &format!("?token={theirs}"), V1, &[]).await), 400);
+    let mut other = live(&hub, "", V1, &[]).await.unwrap();
+    for text in [&forged, &format!("{access}x"), &refresh] {
+        other.send(json!({ "type": "auth", "data": { "token": text } })).await;
+        said.push(other.next().await.text);
+    }
+    // A press is answered where its `response_url` says; whoever knows that writes into the channel.
+    let url = format!("{}/of-this-press", receiver.url());
+    let typed = typed("U1", "approve P7", "t1", &url);
+    for request in [
+        by(&hub, &access, "GET", "/api/state"),
+        by(&hub, &forged, "GET", "/api/state"),
+        by(&hub, &refresh, "GET", "/api/state"),
+        hub.request("GET", &format!("/api/state?access_token={access}")),
+        signed_at(&hub, COMMANDS, &typed, now()),
+        signed_at(&hub, COMMANDS, &typed, now() - 1_000),
+        with_headers(&hub, COMMANDS, &typed, &[("x-slack-signature", SECRET)]),
+        signed_at(
+            &hub,
+            INTERACTIONS,
+            &pressed("U1", "approve", "P7", "t2", "https://example.com/of-this-press"),
+            now(),
+        ),
+    ] {
+        said.push(hub.send(request).await.text);
+    }
+    post(&hub, INTERACTIONS, &pressed("U1", "approve", "P7", "t3", &url)).await.ok();
+    let item = by(&hub, &admin, "PUT", "/api/items/priorities/P7").json(&json!({ "title": "T" }));
+    hub.send(item).await.ok();
+    // All of them were used: by the probe, for the webhook, for the answer to the press.
+    eventually("everybody was asked and told", || async {
+        let came = receiver.came();
+        let has = |name: &str, value: &str| {
+            came.iter().any(|one| one.headers.get(name).is_some_and(|is| is == value))
+        };
+        let pressed = came.iter().any(|one| one.asked.ends_with("/of-this-press"));
+        (has("authorization", PROBE) && has("x-key", HEADER) && pressed).then_some(())
+    })
+    .await;
+    said.push(
+        hub.post("/api/auth/refresh", json!({ "refresh_token": secret(&first, "refresh_token") })).await.text,
+    );
+    said.push(hub.post("/api/auth/logout", json!({ "refresh_token": format!("{refresh}0") })).await.text);
+
+    for path in [
+        "/metrics",
+        "/health",
+        "/api/connections",
+        "/api/logs?level=DEBUG&limit=1000",
+        "/api/events",
+        "/api/audit",
+        "/api/sessions",
+        "/api/state",
+        "/api/sinks",
+        "/api/gateways",
+        "/api/gateways/web",
+        "/openapi.json",
+    ] {
+        said.push(get(&hub, &admin, path).await.ok().text);
+    }
+    let checked = hub.cli(&["check-config"]).await;
+    assert_eq!(checked.code, Some(0), "{}", checked.stderr);
+    said.push(checked.stdout + &checked.stderr);
+    hub.stop().await;
+    let secrets = [
+        ("the key of the hub's tokens", OWN_KEY.to_owned()),
+        ("the provider's secret", PROVIDER.to_owned()),
+        ("Slack's secret", SECRET.to_owned()),
+        ("the webhook's secret", HOOK.to_owned()),
+        ("the webhook's header", HEADER.to_owned()),
+        ("the probe's header", PROBE.to_owned()),
+        ("the provider's token", theirs),
+        ("a forged token", forged),
+        ("the access token", access),
+        ("the first refresh token", secret(&first, "refresh_token")),
+        ("the refresh token after it", refresh),
+        ("where a press is answered", "of-this-press".to_owned()),
+    ];
+    for text in &said {
+        assert_nowhere(&text.chars().take(300).collect::<String>(), text.as_bytes(), &secrets);
+    }
+    assert!(hub.log().contains("\"level\":\"DEBUG\""), "the log tells little");
+    assert_nowhere("the log", hub.log().as_bytes(), &secrets);
+    for (name, bytes) in files(&hub.data()) {
+        assert_nowhere(&name, &bytes, &secrets);
+    }
 }

@@ -66,6 +66,7 @@ fn assert_signed(delivery: &Delivery) {
     let mut mac = Hmac::<sha2::Sha256>::new_from_slice(SECRET.as_bytes()).unwrap();
     mac.update(format!("{}.{}", delivery.header("x-opshub-timestamp"), delivery.body).as_bytes());
     let hex: String = mac.finalize().into_bytes().iter().map(|byte| format!("{byte:02x}")).collect();
+    assert_eq!(delivery.asked, "POST /hook");
     assert_eq!(delivery.header("x-opshub-signature"), format!("v1={hex}"));
     let sent: i64 = delivery.header("x-opshub-timestamp").parse().unwrap();
     assert!((chrono::Utc::now().timestamp() - sent).abs() < 120, "{sent} is not now");

@@ -25,6 +25,8 @@ pub enum Reply {
 /// One request that came.
 #[derive(Debug, Clone)]
 pub struct Delivery {
+    /// Method and path, such as `POST /hook`.
+    pub asked: String,
     pub headers: HashMap<String, String>,
     pub body: String,
     /// The status that it was answered with; none where it was not.
@@ -139,7 +141,7 @@ async fn serve(stream: TcpStream, shared: Arc<Shared>) {
 async fn read(stream: &mut BufReader<TcpStream>) -> Option<Delivery> {
     let mut line = String::new();
     stream.read_line(&mut line).await.ok().filter(|count| *count > 0)?;
-    assert!(line.starts_with("POST /hook HTTP/1.1"), "{line}");
+    let asked = line.trim_end().strip_suffix(" HTTP/1.1").unwrap_or_else(|| panic!("{line}")).to_owned();
     let mut headers = HashMap::new();
     loop {
         let mut line = String::new();
@@ -149,8 +151,8 @@ async fn read(stream: &mut BufReader<TcpStream>) -> Option<Delivery> {
             None => break,
         }
     }
-    let length = headers.get("content-length")?.parse().unwrap();
+    let length = headers.get("content-length").map_or(0, |length| length.parse().unwrap());
     let mut body = vec![0; length];
     stream.read_exact(&mut body).await.ok()?;
-    Some(Delivery { headers, body: String::from_utf8(body).unwrap(), answered: None })
+    Some(Delivery { asked, headers, body: String::from_utf8(body).unwrap(), answered: None })
 }
