@@ -61,6 +61,7 @@ const ROUTES: &[(&str, &str, &str)] = &[
     ("delete", "/api/gateways/{id}", ADMIN),
     ("get", "/api/tokens", ADMIN),
     ("post", "/api/tokens", ADMIN),
+    ("patch", "/api/tokens/{name}", ADMIN),
     ("delete", "/api/tokens/{name}", ADMIN),
     ("get", "/api/users", ADMIN),
     ("post", "/api/users", ADMIN),

@@ -305,6 +305,47 @@ async fn a_token_is_renewed_in_place_by_its_own_name_alone() {
 }
 
 #[tokio::test]
+async fn a_token_that_holds_for_longer_is_shown_again_and_the_connection_goes_on() {
+    let hub = required(&[]).await;
+    let admin = token(&hub, "root", "admin", &[]).await;
+    let text = short(&hub, &admin, "brief", 8_000).await;
+    let end = Instant::now() + Duration::from_secs(9);
+    let mut watcher = live_by(&hub, &text, "?topics=presence").await;
+    let mut left = live_by(&hub, &text, "?topics=presence").await;
+    left.expect("connected").await;
+    watcher.expect("connected").await;
+    let renewed = hub.cli(&["token", "renew", "brief", "--expires", "1h", "--json"]).await;
+    assert_eq!(renewed.code, Some(0), "{}", renewed.stderr);
+    let told = watcher.ask(auth(&text)).await;
+    let until = &told["data"]["expires_at"];
+    assert_eq!(
+        renewed.stdout.contains(until.as_str().unwrap()),
+        told.kind() == "authenticated",
+        "{}",
+        told.text
+    );
+    // Who says nothing goes when the token was to end; who showed it again stays beyond that.
+    assert_eq!(left.closed().await.1, 4401);
+    tokio::time::sleep_until(end.into()).await;
+    assert_eq!(watcher.ask(json!({ "type": "ping" })).await.kind(), "pong");
+
+    let change =
+        |text: &str| by(&hub, &admin, "PATCH", "/api/tokens/brief").json(&json!({ "expires_at": text }));
+    hub.send(change("2020-01-01T00:00:00Z")).await.refused(400, "invalid_value");
+    let soon = (chrono::Utc::now() + Duration::from_secs(600)).to_rfc3339();
+    hub.send(change(&soon)).await.ok();
+    assert_eq!(watcher.closed().await.1, 4401, "it was let in for an hour");
+    get(&hub, &text, "/api/state").await.ok();
+    let for_ever = by(&hub, &admin, "PATCH", "/api/tokens/brief").json(&json!({ "expires_at": null }));
+    assert!(hub.send(for_ever).await.ok()["expires_at"].is_null());
+    let nothing = by(&hub, &admin, "PATCH", "/api/tokens/brief").json(&json!({}));
+    hub.send(nothing).await.refused(400, "invalid_value");
+    let kinds = get(&hub, &admin, "/api/audit").await.ok()["entries"].clone();
+    let count = kinds.as_array().unwrap().iter().filter(|entry| entry["kind"] == "token_renewed").count();
+    assert_eq!(count, 3);
+}
+
+#[tokio::test]
 async fn a_ticket_lets_one_connection_in_once() {
     let (hub, tokens) = with_tokens().await;
     let ticket = |token: &'static str| {

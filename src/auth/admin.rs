@@ -16,6 +16,14 @@ pub enum AdminRequest {
     CreateToken(NewToken),
     /// Lists tokens.
     ListTokens,
+    /// Lets a token hold until another time.
+    RenewToken {
+        /// Its name.
+        name: String,
+        /// What is to change.
+        #[serde(flatten)]
+        change: TokenChange,
+    },
     /// Takes a token back.
     RevokeToken {
         /// Its name.
@@ -66,6 +74,16 @@ pub struct NewToken {
     pub topics: Option<Topics>,
 }
 
+/// What is to change of a token.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct TokenChange {
+    /// When it ends; null for never.
+    #[serde(deserialize_with = "Option::deserialize")]
+    #[schema(value_type = Option<String>, format = DateTime, required)]
+    pub expires_at: Option<Timestamp>,
+}
+
 /// A person who is to be added.
 #[derive(Clone, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
@@ -111,6 +129,8 @@ impl std::fmt::Debug for UserChange {
 pub enum AdminAnswer {
     /// A token was made.
     TokenCreated(CreatedToken),
+    /// A token was changed.
+    Token(TokenInfo),
     /// The tokens, by name.
     Tokens {
         /// All of them.

@@ -31,6 +31,8 @@ pub enum IncidentKind {
     SlackRefused,
     /// A token was made.
     TokenCreated,
+    /// A token holds until another time.
+    TokenRenewed,
     /// A token was taken back.
     TokenRevoked,
     /// A person was added.
@@ -56,6 +58,7 @@ impl IncidentKind {
             IncidentKind::Forbidden => "forbidden",
             IncidentKind::SlackRefused => "slack_refused",
             IncidentKind::TokenCreated => "token_created",
+            IncidentKind::TokenRenewed => "token_renewed",
             IncidentKind::TokenRevoked => "token_revoked",
             IncidentKind::UserAdded => "user_added",
             IncidentKind::UserChanged => "user_changed",

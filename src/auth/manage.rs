@@ -4,12 +4,13 @@ use std::net::IpAddr;
 
 use serde_json::json;
 
-use crate::domain::{Error, Role};
+use crate::domain::{Error, Role, Timestamp};
 use crate::store::{AccessWrite, TokenRecord, UserRecord};
 
 use super::access::{Access, UNKNOWN, account, checked_email};
 use super::admin::{
-    AdminAnswer, AdminRequest, CreatedToken, NewToken, NewUser, SessionInfo, TokenInfo, UserChange, UserInfo,
+    AdminAnswer, AdminRequest, CreatedToken, NewToken, NewUser, SessionInfo, TokenChange, TokenInfo,
+    UserChange, UserInfo,
 };
 use super::journal::{Incident, IncidentKind};
 use super::password::check_new;
@@ -41,6 +42,7 @@ impl Access {
                 let tokens = self.read(|roster| roster.tokens().map(TokenInfo::from).collect());
                 Ok(AdminAnswer::Tokens { tokens })
             }
+            AdminRequest::RenewToken { name, change } => self.renew_token(name, change, by, from).await,
             AdminRequest::RevokeToken { name } => {
                 let turn = self.turn().await;
                 self.read(|roster| roster.token(&name).map(drop)).ok_or(Error::NotFound)?;
@@ -98,9 +100,7 @@ impl Access {
     ) -> Result<AdminAnswer, Error> {
         let (now, secret) = ((self.clock)(), Secret::generate(SecretKind::Token));
         check_token_name(&new.name)?;
-        if new.expires_at.is_some_and(|end| end <= now) {
-            return Err(Error::invalid("expires_at", "expires_at must be ahead of now"));
-        }
+        self.check_end(new.expires_at)?;
         let record = TokenRecord {
             name: new.name,
             role: new.role,
@@ -128,6 +128,33 @@ impl Access {
             .about("role", info.role.as_str());
         self.save(turn, vec![AccessWrite::AddToken(record)], [incident]).await?;
         Ok(AdminAnswer::TokenCreated(CreatedToken { token: secret.reveal().to_owned(), info }))
+    }
+
+    async fn renew_token(
+        &self,
+        name: String,
+        TokenChange { expires_at }: TokenChange,
+        by: &str,
+        from: Option<IpAddr>,
+    ) -> Result<AdminAnswer, Error> {
+        self.check_end(expires_at)?;
+        let turn = self.turn().await;
+        let record = self.read(|roster| roster.token(&name).cloned()).ok_or(Error::NotFound)?;
+        let info = TokenInfo::from(&TokenRecord { expires_at, ..record });
+        let incident = Incident::new(IncidentKind::TokenRenewed, by, from)
+            .about("token", &*name)
+            .about("expires_at", json!(expires_at));
+        self.save(turn, vec![AccessWrite::RenewToken { name, expires_at }], [incident]).await?;
+        Ok(AdminAnswer::Token(info))
+    }
+
+    fn check_end(&self, expires_at: Option<Timestamp>) -> Result<(), Error> {
+        match expires_at {
+            Some(end) if end <= (self.clock)() => {
+                Err(Error::invalid("expires_at", "expires_at must be ahead of now"))
+            }
+            _ => Ok(()),
+        }
     }
 
     async fn add_user(&self, new: NewUser, by: &str, from: Option<IpAddr>) -> Result<AdminAnswer, Error> {

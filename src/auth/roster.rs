@@ -60,6 +60,15 @@ impl Roster {
                 self.token_names.insert(token.hash, token.name.clone());
                 self.tokens.insert(token.name.clone(), Held::new(token));
             }
+            AccessWrite::RenewToken { name, expires_at } => {
+                if let Some(held) = self.tokens.get_mut(&name) {
+                    // Whoever was let in for longer than it holds now comes back, or does not.
+                    if ends_sooner(expires_at, held.record.expires_at) {
+                        held.lessor = Lessor::new();
+                    }
+                    held.record.expires_at = expires_at;
+                }
+            }
             AccessWrite::DropToken(name) => {
                 if let Some(held) = self.tokens.remove(&name) {
                     self.token_names.remove(&held.record.hash);
@@ -268,6 +277,11 @@ impl Roster {
         theirs.sort_by_key(|sign_in| sign_in.created_at);
         theirs.into_iter().map(|sign_in| sign_in.id.clone()).collect()
     }
+}
+
+/// Whether the first end comes before the second; no end comes last.
+fn ends_sooner(first: Option<Timestamp>, second: Option<Timestamp>) -> bool {
+    first.is_some_and(|first| second.is_none_or(|second| first < second))
 }
 
 #[cfg(test)]

@@ -5,7 +5,7 @@ use std::io::{BufRead, BufReader, IsTerminal, Write};
 use std::os::unix::net::UnixStream;
 use std::time::Duration;
 
-use crate::auth::admin::{NewToken, NewUser, UserChange};
+use crate::auth::admin::{NewToken, NewUser, TokenChange, TokenInfo, UserChange};
 use crate::auth::{Access, AdminAnswer, AdminRequest};
 use crate::config::Config;
 use crate::domain::Timestamp;
@@ -15,7 +15,7 @@ use crate::server::{access_settings, store_options};
 use crate::store::{self, Db, Readers};
 use crate::telemetry::clock::now;
 
-use super::args::{DatabaseArgs, TokenAction, TokenArgs, UserAction, UserArgs};
+use super::args::{DatabaseArgs, Span, TokenAction, TokenArgs, UserAction, UserArgs};
 use super::failure::{Failure, Refusal};
 use super::local::database_config;
 use super::output::{Output, clean, note};
@@ -35,13 +35,21 @@ pub(super) fn token(args: TokenArgs, out: &mut Output) -> Result<(), Failure> {
                 [] => None,
                 names => Some(Topics::from_names(names.iter().map(String::as_str)).map_err(usage)?),
             };
-            let expires_at = expires.map(|span| Timestamp::from_millis(now().millis() + span.millis()));
+            let expires_at = expires.map(end);
             AdminRequest::CreateToken(NewToken { name, role: role.into_role(), expires_at, topics })
         }
         TokenAction::List => AdminRequest::ListTokens,
+        TokenAction::Renew { name, expires } => {
+            let change = TokenChange { expires_at: expires.map(end) };
+            AdminRequest::RenewToken { name, change }
+        }
         TokenAction::Revoke { name } => AdminRequest::RevokeToken { name },
     };
     show(ask(&args.database, request)?, args.json, out)
+}
+
+fn end(span: Span) -> Timestamp {
+    Timestamp::from_millis(now().millis() + span.millis())
 }
 
 /// Adds, lists, changes and removes people.
@@ -156,6 +164,7 @@ fn show(answer: AdminAnswer, json: bool, out: &mut Output) -> Result<(), Failure
     if json {
         let value = match &answer {
             AdminAnswer::TokenCreated(created) => serde_json::to_value(created),
+            AdminAnswer::Token(token) => serde_json::to_value(token),
             AdminAnswer::Tokens { tokens } => serde_json::to_value(tokens),
             AdminAnswer::User(user) => serde_json::to_value(user),
             AdminAnswer::Users { users } => serde_json::to_value(users),
@@ -164,7 +173,6 @@ fn show(answer: AdminAnswer, json: bool, out: &mut Output) -> Result<(), Failure
         };
         return out.line(value.expect("an answer is plain data").to_string());
     }
-    let when = |at: Option<Timestamp>| at.map_or_else(|| "never".to_owned(), |at| at.to_string());
     match answer {
         AdminAnswer::TokenCreated(created) => {
             note(&format!(
@@ -173,17 +181,8 @@ fn show(answer: AdminAnswer, json: bool, out: &mut Output) -> Result<(), Failure
             ));
             out.line(created.token)
         }
-        AdminAnswer::Tokens { tokens } => tokens.iter().try_for_each(|token| {
-            let from =
-                token.used_from.as_deref().map(|from| format!(" from {}", clean(from))).unwrap_or_default();
-            out.line(format!(
-                "{:<24} {:<10} expires {:<26} last used {}{from}",
-                token.name,
-                token.role.as_str(),
-                when(token.expires_at),
-                when(token.used_at)
-            ))
-        }),
+        AdminAnswer::Token(token) => out.line(line(&token)),
+        AdminAnswer::Tokens { tokens } => tokens.iter().try_for_each(|token| out.line(line(token))),
         AdminAnswer::User(user) => out.line(format!("{} is {}", user.email, user.role)),
         AdminAnswer::Users { users } => users.iter().try_for_each(|user| {
             out.line(format!("{:<40} {:<10} since {}", user.email, user.role.as_str(), user.created_at))
@@ -199,6 +198,13 @@ fn show(answer: AdminAnswer, json: bool, out: &mut Output) -> Result<(), Failure
         }),
         AdminAnswer::Done => out.line("done"),
     }
+}
+
+fn line(token: &TokenInfo) -> String {
+    let when = |at: Option<Timestamp>| at.map_or_else(|| "never".to_owned(), |at| at.to_string());
+    let from = token.used_from.as_deref().map(|from| format!(" from {}", clean(from))).unwrap_or_default();
+    let (expires, used) = (when(token.expires_at), when(token.used_at));
+    format!("{:<24} {:<10} expires {expires:<26} last used {used}{from}", token.name, token.role.as_str())
 }
 
 #[cfg(test)]

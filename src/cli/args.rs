@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 #[cfg(unix)]
-pub use admin::{RoleArg, TokenAction, TokenArgs, UserAction, UserArgs};
+pub use admin::{RoleArg, Span, TokenAction, TokenArgs, UserAction, UserArgs};
 
 use super::failure::Failure;
 use crate::config::{self, LoadOptions, LogFormat};

@@ -8,7 +8,8 @@ use serde_json::Value;
 use utoipa::ToSchema;
 
 use crate::auth::admin::{
-    AdminAnswer, AdminRequest, CreatedToken, NewToken, NewUser, SessionInfo, TokenInfo, UserChange, UserInfo,
+    AdminAnswer, AdminRequest, CreatedToken, NewToken, NewUser, SessionInfo, TokenChange, TokenInfo,
+    UserChange, UserInfo,
 };
 use crate::domain::{self, Error, Timestamp};
 use crate::protocol::error::ErrorBody;
@@ -107,6 +108,28 @@ pub(super) async fn post_token(
 ) -> Answered {
     let new: NewToken = domain::decode(json_body(&request, payload, &JSON).await?.value)?;
     answer(&request, &state, caller, AdminRequest::CreateToken(new)).await
+}
+
+/// Lets a token hold until another time; what was let in for longer than that is closed.
+#[utoipa::path(
+    patch, path = "/api/tokens/{name}", tag = "access",
+    params(("name" = String, Path, description = "the token's name")),
+    request_body = TokenChange,
+    responses(
+        (status = 200, description = "changed; show it again to go on with a live connection", body = TokenInfo),
+        (status = 400, description = "a time that has passed", body = ErrorBody),
+        (status = 404, description = "no token has this name", body = ErrorBody),
+    )
+)]
+pub(super) async fn patch_token(
+    request: HttpRequest,
+    path: Path<String>,
+    payload: Payload,
+    state: Data<AppState>,
+    caller: Caller,
+) -> Answered {
+    let change: TokenChange = domain::decode(json_body(&request, payload, &JSON).await?.value)?;
+    answer(&request, &state, caller, AdminRequest::RenewToken { name: path.into_inner(), change }).await
 }
 
 /// Takes a token back; what was let in by it is closed.
@@ -270,6 +293,7 @@ async fn answer(request: &HttpRequest, state: &AppState, caller: Caller, wanted:
     let answer = state.access.administer(wanted, &caller.principal.name, peer(request)).await?;
     Ok(match answer {
         AdminAnswer::TokenCreated(token) => HttpResponse::build(StatusCode::CREATED).json(token),
+        AdminAnswer::Token(token) => HttpResponse::Ok().json(token),
         AdminAnswer::Tokens { tokens } => HttpResponse::Ok().json(TokensAnswer { tokens }),
         AdminAnswer::User(user) => HttpResponse::build(StatusCode::CREATED).json(user),
         AdminAnswer::Users { users } => HttpResponse::Ok().json(UsersAnswer { users }),

@@ -60,6 +60,7 @@ use super::{
         login::post_logout,
         admin::get_tokens,
         admin::post_token,
+        admin::patch_token,
         admin::delete_token,
         admin::get_users,
         admin::post_user,

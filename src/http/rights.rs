@@ -93,6 +93,7 @@ pub(super) const TABLE: &[(&str, &str, Need)] = &[
     ("POST", "/api/logs", May(Right::Feed)),
     ("GET", "/api/tokens", May(Right::Administer)),
     ("POST", "/api/tokens", May(Right::Administer)),
+    ("PATCH", "/api/tokens/{name}", May(Right::Administer)),
     ("DELETE", "/api/tokens/{name}", May(Right::Administer)),
     ("GET", "/api/users", May(Right::Administer)),
     ("POST", "/api/users", May(Right::Administer)),

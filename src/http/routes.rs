@@ -94,7 +94,11 @@ pub fn routes(config: &mut ServiceConfig) {
                 .route(get().to(admin::get_tokens))
                 .route(web::post().to(admin::post_token)),
         )
-        .service(at("/api/tokens/{name}", "DELETE").route(web::delete().to(admin::delete_token)))
+        .service(
+            at("/api/tokens/{name}", "PATCH, DELETE")
+                .route(web::patch().to(admin::patch_token))
+                .route(web::delete().to(admin::delete_token)),
+        )
         .service(
             at("/api/users", "GET, HEAD, POST")
                 .route(get().to(admin::get_users))

@@ -102,6 +102,13 @@ pub enum AccessWrite {
         /// From where.
         from: String,
     },
+    /// A token holds until another time.
+    RenewToken {
+        /// Which.
+        name: String,
+        /// Until when; for ever where there is none.
+        expires_at: Option<Timestamp>,
+    },
     /// A token was taken back.
     DropToken(String),
     /// A person is new, or another than before.
@@ -251,6 +258,9 @@ pub(super) fn write(conn: &mut SqliteConnection, write: &AccessWrite) -> QueryRe
         }
         AccessWrite::TokenUsed { name, at, from } => diesel::update(tokens::table.find(name))
             .set((tokens::used_at_ms.eq(at.millis()), tokens::used_from.eq(from)))
+            .execute(conn),
+        AccessWrite::RenewToken { name, expires_at } => diesel::update(tokens::table.find(name))
+            .set(tokens::expires_at_ms.eq(expires_at.map(|at| at.millis())))
             .execute(conn),
         AccessWrite::DropToken(name) => diesel::delete(tokens::table.find(name)).execute(conn),
         AccessWrite::PutUser(user) => {

@@ -40,6 +40,14 @@ pub enum TokenAction {
     },
     /// List tokens: what they may do, and when and from where they were last used
     List,
+    /// Let a token hold until another time; a live connection goes on when it shows the token again
+    Renew {
+        /// Its name
+        name: String,
+        /// When it ends, from now: 90d, 12h, 30m [default: never]
+        #[arg(long, value_name = "SPAN")]
+        expires: Option<Span>,
+    },
     /// Take a token back; what was let in by it is closed
     Revoke {
         /// Its name

@@ -27,3 +27,6 @@ export const isAdmin = () => me.identity?.role === "admin";
 
 /** Why who looks may run no command; undefined where they may. */
 export const whyNot = () => (me.identity?.role === "viewer" ? "Your role, viewer, may look and run no commands" : undefined);
+
+/** What a command line says of who runs it, where this hub asks. */
+export const bearer = () => (me.mode === "required" ? ' -H "Authorization: Bearer $OPSHUB_TOKEN"' : "");

@@ -2,6 +2,8 @@
  * Command lines that a reader can copy: they are right for the hub that this page came from.
  */
 
+import { bearer } from "./access.js";
+
 const ORIGIN = location.origin;
 const DEFAULT_ORIGIN = "http://127.0.0.1:8000";
 const DAY_MS = 86_400_000;
@@ -14,13 +16,13 @@ const DAY_MS = 86_400_000;
  * @param {object} fields
  */
 export function putItem(list, id, fields) {
-  return `curl -X PUT ${ORIGIN}/api/items/${list}/${id} -H 'Content-Type: application/json' -d '${JSON.stringify(fields)}'`;
+  return `curl -X PUT ${ORIGIN}/api/items/${list}/${id}${bearer()} -H 'Content-Type: application/json' -d '${JSON.stringify(fields)}'`;
 }
 
 /** Writes the command that has the hub watch itself. */
 export function watchHub() {
   const fields = { gateway_type: "http", probe: { kind: "http", url: `${ORIGIN}/livez` } };
-  return `curl -X PUT ${ORIGIN}/api/gateways/hub -H 'Content-Type: application/json' -d '${JSON.stringify(fields)}'`;
+  return `curl -X PUT ${ORIGIN}/api/gateways/hub${bearer()} -H 'Content-Type: application/json' -d '${JSON.stringify(fields)}'`;
 }
 
 /** Writes the command that runs one of the hub's commands. @param {string} command */
