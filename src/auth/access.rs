@@ -41,6 +41,8 @@ pub struct AccessSettings {
     pub session_max_ms: i64,
     /// A refresh token that was not used for so long is over, in milliseconds.
     pub refresh_ms: i64,
+    /// All that one sign-in leads to is over after so long, in milliseconds.
+    pub refresh_max_ms: i64,
 }
 
 /// Who may do what.

@@ -19,7 +19,13 @@ fn clock() -> Timestamp {
 }
 
 fn settings() -> AccessSettings {
-    AccessSettings { required: true, session_idle_ms: 60_000, session_max_ms: 600_000, refresh_ms: 600_000 }
+    AccessSettings {
+        required: true,
+        session_idle_ms: 60_000,
+        session_max_ms: 600_000,
+        refresh_ms: 600_000,
+        refresh_max_ms: 900_000,
+    }
 }
 
 /// Access over a store in a folder, which may have been there before.
@@ -302,6 +308,23 @@ async fn a_refresh_token_that_ended_gives_nothing_and_is_forgotten() {
     assert!(access.refresh(pair.refresh_token.reveal(), HERE).await.is_err());
     access.tidy().await.unwrap();
     assert_eq!(access.read(|roster| roster.families().len()), 0);
+}
+
+#[actix::test]
+async fn however_often_tokens_are_refreshed_the_sign_in_has_an_end() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut access = with_logins(dir.path()).await;
+    (access.settings.refresh_ms, access.settings.refresh_max_ms) = (1_000, 2_500);
+    done(&access, ADD_ANA).await;
+    let mut pair = access.begin_family(access.turn().await, "ana@example.com", PLACE).await.unwrap();
+    let last = pair_end(&access) + 1_500;
+    for _ in 0..3 {
+        while clock() < Timestamp::from_millis(pair_end(&access) - 200) {}
+        pair = access.refresh(pair.refresh_token.reveal(), HERE).await.unwrap();
+    }
+    assert_eq!(pair_end(&access), last);
+    while clock() < Timestamp::from_millis(last) {}
+    assert!(access.refresh(pair.refresh_token.reveal(), HERE).await.is_err());
 }
 
 fn pair_end(access: &Access) -> i64 {

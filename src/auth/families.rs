@@ -101,7 +101,7 @@ impl Access {
             email: email.to_owned(),
             created_at: now,
             seen_at: now,
-            expires_at: self.refresh_end(now),
+            expires_at: self.refresh_end(now, now),
             address: place.address(),
             user_agent: place.browser(),
         };
@@ -132,7 +132,7 @@ impl Access {
             id: family.id,
             hash: next.hash(),
             at: now,
-            expires_at: self.refresh_end(now),
+            expires_at: self.refresh_end(now, family.created_at),
         };
         self.store(turn, vec![turned], vec![]).await?;
         Ok(TokenPair { access_token, expires_in: logins.access_s(), refresh_token: next })
@@ -190,8 +190,10 @@ impl Access {
         Ok((family, turn))
     }
 
-    fn refresh_end(&self, now: Timestamp) -> Timestamp {
-        Timestamp::from_millis(now.millis().saturating_add(self.settings.refresh_ms))
+    /// The end of a refresh token that is given out now, for a sign-in that was made then.
+    fn refresh_end(&self, now: Timestamp, signed_in: Timestamp) -> Timestamp {
+        let last = signed_in.millis().saturating_add(self.settings.refresh_max_ms);
+        Timestamp::from_millis(now.millis().saturating_add(self.settings.refresh_ms).min(last))
     }
 }
 

@@ -109,6 +109,7 @@ pub const KEYS: &[Key] = &[
     key("auth.secret_key_file", Kind::Path),
     key("auth.access_s", Kind::Number(1, 24 * 3_600)),
     key("auth.refresh_s", Kind::Number(1, 366 * 24 * 3_600)),
+    key("auth.refresh_max_s", Kind::Number(1, 10 * 366 * 24 * 3_600)),
     Key { path: "log.level", kind: Kind::Level, aliases: &["RUST_LOG"] },
     key("log.format", Kind::Choice(&["auto", "text", "json"])),
     key("collection.timeout", Kind::Number(1, 7 * 24 * 3_600)),

@@ -215,6 +215,8 @@ pub struct AuthConfig {
     pub access_s: u32,
     /// How long a refresh token holds that is not used, in seconds.
     pub refresh_s: u64,
+    /// How long all the refresh tokens hold that one sign-in leads to, in seconds.
+    pub refresh_max_s: u64,
 }
 
 /// Whether somebody unknown is turned away.
@@ -393,6 +395,7 @@ impl Default for AuthConfig {
             secret_key_file: None,
             access_s: 15 * 60,
             refresh_s: 30 * 24 * 3_600,
+            refresh_max_s: 180 * 24 * 3_600,
         }
     }
 }

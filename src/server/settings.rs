@@ -43,6 +43,7 @@ pub(crate) fn access_settings(config: &Config) -> AccessSettings {
         session_idle_ms: millis(config.auth.session_idle_ms),
         session_max_ms: millis(config.auth.session_max_ms),
         refresh_ms: millis(config.auth.refresh_s.saturating_mul(1_000)),
+        refresh_max_ms: millis(config.auth.refresh_max_s.saturating_mul(1_000)),
     }
 }
 
