@@ -189,7 +189,7 @@ async fn a_token_that_is_held_to_topics_hears_nothing_else() {
         assert!(refused.iter().all(|frame| frame["data"]["error_type"] == "forbidden"), "{refused:#?}");
         let told: BTreeSet<&str> = frames.iter().map(common::Frame::kind).collect();
         assert!(
-            told.is_subset(&BTreeSet::from(["connected", "error", "presence", "log", "logs"])),
+            told.is_subset(&BTreeSet::from(["connected", "error", "presence", "system_log"])),
             "{told:?}"
         );
     }

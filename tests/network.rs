@@ -355,6 +355,27 @@ async fn ten_thousand_connections_that_say_nothing_stop_nobody() {
 }
 
 #[tokio::test]
+async fn connections_that_asked_once_and_wait_stop_nobody() {
+    // Fewer sockets than there are connections: 100 and those for plain requests.
+    let hub = TestHub::start_with(&[("OPSHUB_LIMITS__CONNECTIONS", "100")]).await;
+    let mut stream = hub.request("GET", "/api/events/stream").send().await.unwrap();
+    let mut open = silent(&hub, "127.0.0.2", 1_300).await;
+    for stream in &mut open {
+        // Some are ended before they say anything.
+        let _ = stream.write_all(b"GET /livez HTTP/1.1\r\nHost: localhost\r\n\r\n").await;
+    }
+    for _ in 0..20 {
+        let mut fresh = Raw::connect(hub.address()).await;
+        let asked = fresh.ask("POST", "/api/command", JSON, r#"{"command":"approve P1"}"#);
+        assert_eq!(within("an answer meanwhile", asked).await.0.status, 200);
+    }
+    // A stream that is being written is none of them.
+    let heard = within("the stream", stream.chunk()).await.unwrap();
+    assert!(heard.is_some_and(|chunk| !chunk.is_empty()));
+    assert!(ended(&open) >= 500);
+}
+
+#[tokio::test]
 async fn an_address_has_so_many_sockets_and_no_more() {
     let settings = [("OPSHUB_LIMITS__EXEMPT", "none"), ("OPSHUB_LIMITS__CONNECTIONS_PER_ADDRESS", "10")];
     let hub = TestHub::start_with(&settings).await;

@@ -323,6 +323,10 @@ async fn however_often_tokens_are_refreshed_the_sign_in_has_an_end() {
         pair = access.refresh(pair.refresh_token.reveal(), HERE).await.unwrap();
     }
     assert_eq!(pair_end(&access), last);
+    // What is told of the last access token does not go beyond it either.
+    let let_in = access.by_bearer(&pair.access_token, HERE);
+    assert!(let_in.is_err() || let_in.is_ok_and(|who| who.expires_at <= Some(Timestamp::from_millis(last))));
+    assert_eq!(pair.expires_in, 0, "less than a second is left");
     while clock() < Timestamp::from_millis(last) {}
     assert!(access.refresh(pair.refresh_token.reveal(), HERE).await.is_err());
 }

@@ -105,14 +105,14 @@ impl Access {
             address: place.address(),
             user_agent: place.browser(),
         };
-        let access_token = logins.issue(email, &record.id, now)?;
+        let (access_token, expires_in) = logins.issue(email, &record.id, now, record.expires_at)?;
         let theirs = self.read(|roster| roster.families_of(email));
         let too_many = (theirs.len() + 1).saturating_sub(SESSIONS_MAX);
         let mut writes: Vec<_> = theirs.into_iter().take(too_many).map(AccessWrite::DropFamily).collect();
         let incident = Incident::new(IncidentKind::SignedIn, email, place.from).about("session", &*record.id);
         writes.push(AccessWrite::AddFamily(record));
         self.save(turn, writes, [incident]).await?;
-        Ok(TokenPair { access_token, expires_in: logins.access_s(), refresh_token: secret })
+        Ok(TokenPair { access_token, expires_in, refresh_token: secret })
     }
 
     /// Gives a program its next tokens, and uses up the one that it shows.
@@ -127,15 +127,11 @@ impl Access {
         let now = (self.clock)();
         let (family, turn) = self.family_of(turn, &secret, now, from).await?;
         let next = secret.successor();
-        let access_token = logins.issue(&family.email, &family.id, now)?;
-        let turned = AccessWrite::TurnFamily {
-            id: family.id,
-            hash: next.hash(),
-            at: now,
-            expires_at: self.refresh_end(now, family.created_at),
-        };
+        let expires_at = self.refresh_end(now, family.created_at);
+        let (access_token, expires_in) = logins.issue(&family.email, &family.id, now, expires_at)?;
+        let turned = AccessWrite::TurnFamily { id: family.id, hash: next.hash(), at: now, expires_at };
         self.store(turn, vec![turned], vec![]).await?;
-        Ok(TokenPair { access_token, expires_in: logins.access_s(), refresh_token: next })
+        Ok(TokenPair { access_token, expires_in, refresh_token: next })
     }
 
     /// Signs a program out: its tokens let nobody in any more.
@@ -178,7 +174,11 @@ impl Access {
         from: Option<IpAddr>,
     ) -> Result<(FamilyRecord, Turn), Error> {
         let family = self.read(|roster| roster.family_by(&secret.lineage()).cloned());
-        let Some(family) = family.filter(|family| family.expires_at > now) else {
+        // The configuration may give sign-ins an earlier end than they had.
+        let holds = |end: Timestamp| end > now;
+        let family = family
+            .filter(|family| holds(family.expires_at) && holds(self.refresh_end(now, family.created_at)));
+        let Some(family) = family else {
             return Err(self.unknown_refresh(from));
         };
         if family.hash != secret.hash() {

@@ -80,28 +80,32 @@ impl Logins {
         }
     }
 
-    /// How long a token holds, in seconds.
-    pub(super) fn access_s(&self) -> u32 {
-        self.access_s
-    }
-
-    /// Makes a token for a person that goes back to `family`.
+    /// Makes a token for a person that goes back to `family`, which ends at `end`; tells how many seconds it holds.
     ///
     /// # Errors
     /// `internal`.
-    pub(super) fn issue(&self, email: &str, family: &str, now: Timestamp) -> Result<String, Error> {
+    pub(super) fn issue(
+        &self,
+        email: &str,
+        family: &str,
+        now: Timestamp,
+        end: Timestamp,
+    ) -> Result<(String, u32), Error> {
         let issued = now.millis().div_euclid(1_000);
+        let left = (end.millis() - now.millis()).max(0) / 1_000;
+        let holds_s = self.access_s.min(u32::try_from(left).unwrap_or(u32::MAX));
         let claims = json!({
             "iss": OWN_ISSUER,
             "aud": OWN_AUDIENCE,
             "sub": email,
             "sid": family,
             "iat": issued,
-            "exp": issued + i64::from(self.access_s),
+            "exp": issued + i64::from(holds_s),
             "jti": uuid::Uuid::new_v4().to_string(),
         });
-        encode(&Header::new(Algorithm::HS256), &claims, &self.signing)
-            .map_err(|error| Error::internal(format!("an access token: {error}")))
+        let token = encode(&Header::new(Algorithm::HS256), &claims, &self.signing);
+        let token = token.map_err(|error| Error::internal(format!("an access token: {error}")))?;
+        Ok((token, holds_s))
     }
 
     /// Reads a token that the hub gave out.

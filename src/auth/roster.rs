@@ -62,7 +62,7 @@ impl Roster {
             }
             AccessWrite::RenewToken { name, expires_at } => {
                 if let Some(held) = self.tokens.get_mut(&name) {
-                    // Whoever was let in for longer than it holds now comes back, or does not.
+                    // Some may have been let in for longer than it holds now: they come back, or do not.
                     if ends_sooner(expires_at, held.record.expires_at) {
                         held.lessor = Lessor::new();
                     }
@@ -184,7 +184,7 @@ impl Roster {
             name: user.email.clone(),
             role: user.role,
             credential: Credential::Login(id.to_owned()),
-            expires_at: Some(until),
+            expires_at: Some(until.min(held.record.expires_at)),
             topics: None,
             lease: Some(held.lessor.lease()),
         })

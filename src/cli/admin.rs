@@ -39,7 +39,7 @@ pub(super) fn token(args: TokenArgs, out: &mut Output) -> Result<(), Failure> {
             AdminRequest::CreateToken(NewToken { name, role: role.into_role(), expires_at, topics })
         }
         TokenAction::List => AdminRequest::ListTokens,
-        TokenAction::Renew { name, expires } => {
+        TokenAction::Renew { name, expires, never: _ } => {
             let change = TokenChange { expires_at: expires.map(end) };
             AdminRequest::RenewToken { name, change }
         }

@@ -40,11 +40,16 @@ pub fn canonical(value: &Value) -> String {
     serde_json_canonicalizer::to_string(value).expect("every json value has a canonical form")
 }
 
-/// Decodes a parsed value into `T`.
+/// Decodes a parsed value into `T`, which is written as an object.
 ///
 /// # Errors
 /// `unknown_field` naming the field that `T` does not have, `invalid_value` for everything else.
 pub fn decode<T: DeserializeOwned>(value: Value) -> Result<T, Error> {
+    // serde would take the elements for fields, in the order in which they are declared.
+    if value.is_array() {
+        let message = "expected an object, got an array".to_owned();
+        return Err(Error::InvalidValue { details: Vec::new(), message });
+    }
     serde_json::from_value(value).map_err(|error| {
         // serde tells its errors apart by their text alone.
         let message = error.to_string();
@@ -361,6 +366,8 @@ mod tests {
         assert_eq!(error.spec(), (400, "unknown_field"));
         assert_eq!(error.to_string(), "unknown field dry, expected command or dry_run");
         assert_eq!(decode::<Body>(json!({})).unwrap_err().to_string(), "missing field `command`");
+        // In the order of its fields, it would be one to serde.
+        assert_eq!(decode::<Body>(json!(["status"])).unwrap_err().spec().1, "invalid_value");
     }
 
     #[test]

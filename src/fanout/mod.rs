@@ -29,6 +29,6 @@ pub use mirror::Mirror;
 pub use outbox::{Outbox, OutboxBody};
 pub use replay::{Resume, ResumePoint, decide_resume};
 pub use report::{ConnectionReport, ConnectionState, Identity};
-pub use socket::{SharedSocket, SocketParts, UnderWay};
+pub use socket::{Answering, SharedSocket, SocketParts, UnderWay};
 pub use subscriber::{OutboxLimits, Subscriber};
-pub use tcp::{Tcp, WeakTcp};
+pub use tcp::{Tcp, WaitingRoom};

@@ -13,7 +13,7 @@ use tokio_rustls::server::TlsStream;
 use crate::net::Place;
 
 use super::head::HeadTimer;
-use super::tcp::Tcp;
+use super::tcp::{Tcp, WaitingRoom};
 
 /// A socket with two users on one worker.
 ///
@@ -29,6 +29,8 @@ struct Inner {
     tls: Option<RefCell<Box<TlsStream<Tcp>>>>,
     flushes: Cell<u64>,
     head: HeadTimer,
+    /// Where it waits for requests.
+    room: Rc<WaitingRoom>,
     /// Its place among those of its address.
     _place: Option<Place>,
 }
@@ -42,6 +44,8 @@ pub struct SocketParts {
     pub tls: Option<Box<TlsStream<Tcp>>>,
     /// How long the head of a request may take; none where heads do not come one after the other (HTTP/2).
     pub head: Option<Duration>,
+    /// Where it waits for requests.
+    pub room: Rc<WaitingRoom>,
     /// Its place among those of its address.
     pub place: Option<Place>,
 }
@@ -49,21 +53,27 @@ pub struct SocketParts {
 impl SharedSocket {
     /// Shares a connection.
     pub fn new(parts: SocketParts) -> SharedSocket {
-        let SocketParts { tcp, tls, head, place } = parts;
+        let SocketParts { tcp, tls, head, room, place } = parts;
         SharedSocket(Rc::new(Inner {
             tcp,
             tls: tls.map(RefCell::new),
             flushes: Cell::new(0),
             head: HeadTimer::new(head),
+            room,
             _place: place,
         }))
     }
 
-    /// Notes that a whole head came; the request lasts until what this gives is dropped.
+    /// Notes that a whole head came; the request is worked on until what this gives is dropped.
     pub fn begin_request(&self) -> UnderWay {
-        self.0.tcp.set_heard();
         self.0.head.begin();
         UnderWay(self.clone())
+    }
+
+    /// Keeps the connection out of the waiting room until what this gives is dropped: with the answer's body.
+    pub fn begin_answer(&self) -> Answering {
+        self.0.tcp.begin_answer();
+        Answering(self.clone())
     }
 
     /// How many requests are under way on this connection.
@@ -125,7 +135,20 @@ trait Stream: AsyncRead + AsyncWrite + Unpin {}
 
 impl<T: AsyncRead + AsyncWrite + Unpin> Stream for T {}
 
-/// A request that is being answered.
+/// An answer that is not written yet.
+#[derive(Debug)]
+pub struct Answering(SharedSocket);
+
+impl Drop for Answering {
+    fn drop(&mut self) {
+        let inner = &self.0.0;
+        if inner.tcp.end_answer() {
+            inner.room.enter(&inner.tcp);
+        }
+    }
+}
+
+/// A request that is being worked on.
 #[derive(Debug)]
 pub struct UnderWay(SharedSocket);
 

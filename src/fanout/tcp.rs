@@ -1,6 +1,7 @@
 //! A TCP connection that can be ended from outside, whoever reads from it or writes to it.
 
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
+use std::collections::VecDeque;
 use std::io::{self, IoSlice};
 use std::net::Shutdown;
 use std::pin::Pin;
@@ -18,28 +19,31 @@ pub struct Tcp(Rc<Inner>);
 #[derive(Debug)]
 struct Inner {
     stream: TcpStream,
-    /// Whether a whole request came over it.
-    heard: Cell<bool>,
+    /// Requests whose answers are not written yet.
+    answering: Cell<u32>,
+    /// Whether a request came since the waiting room looked at it.
+    asked: Cell<bool>,
+    /// Whether it is in the waiting room's queue.
+    queued: Cell<bool>,
 }
-
-/// A connection that is not kept open by this.
-#[derive(Debug, Clone)]
-pub struct WeakTcp(Weak<Inner>);
 
 impl Tcp {
     /// Shares `stream`.
     pub fn new(stream: TcpStream) -> Tcp {
-        Tcp(Rc::new(Inner { stream, heard: Cell::new(false) }))
+        let (answering, asked, queued) = Default::default();
+        Tcp(Rc::new(Inner { stream, answering, asked, queued }))
     }
 
-    /// The same connection, which may end meanwhile.
-    pub fn downgrade(&self) -> WeakTcp {
-        WeakTcp(Rc::downgrade(&self.0))
+    /// A request came.
+    pub(super) fn begin_answer(&self) {
+        self.0.answering.set(self.0.answering.get() + 1);
+        self.0.asked.set(true);
     }
 
-    /// Notes that a request came.
-    pub fn set_heard(&self) {
-        self.0.heard.set(true);
+    /// It was answered; tells whether there is nothing else to be answered.
+    pub(super) fn end_answer(&self) -> bool {
+        self.0.answering.set(self.0.answering.get().saturating_sub(1));
+        self.0.answering.get() == 0
     }
 
     /// Ends the connection at once, whatever was still to be written: whoever waits for it is told.
@@ -74,18 +78,60 @@ impl Tcp {
     }
 }
 
-impl WeakTcp {
-    /// Whether the connection is there and no request came yet.
-    pub fn is_silent(&self) -> bool {
-        self.0.upgrade().is_some_and(|inner| !inner.heard.get())
-    }
+/// Connections that are looked through for ended ones when another one comes.
+const LOOKED_THROUGH: usize = 4;
 
-    /// Ends the connection, if it is there.
-    pub fn abort(&self) {
-        if let Some(inner) = self.0.upgrade() {
-            Tcp(inner).abort();
+/// The connections of a worker whose next request is waited for, the first one included.
+///
+/// They keep sockets from those who have something to say, so that the oldest go when there are too many. One that
+/// asked since it was last looked at has a second chance (as pages have in the clock algorithm of F. J. Corbató,
+/// 1968), so that whoever never asks goes first.
+#[derive(Debug, Default)]
+pub struct WaitingRoom(RefCell<VecDeque<Weak<Inner>>>);
+
+impl WaitingRoom {
+    /// Lets a connection wait; once, however often it comes.
+    pub fn enter(&self, tcp: &Tcp) {
+        if !tcp.0.queued.replace(true) {
+            self.0.borrow_mut().push_back(Rc::downgrade(&tcp.0));
         }
     }
+
+    /// Ends the oldest ones until fewer than `max` wait.
+    pub fn make_room(&self, max: usize) {
+        let mut queue = self.0.borrow_mut();
+        for _ in 0..LOOKED_THROUGH {
+            if queue.front().is_some_and(|front| waiting(front).is_none()) {
+                queue.pop_front();
+            }
+        }
+        if queue.len() >= max {
+            queue.retain(|tcp| waiting(tcp).is_some());
+        }
+        let mut chances = queue.len();
+        while queue.len() >= max
+            && let Some(oldest) = queue.pop_front()
+        {
+            let Some(tcp) = waiting(&oldest) else { continue };
+            if chances > 0 && tcp.asked.take() {
+                chances -= 1;
+                queue.push_back(oldest);
+            } else {
+                tcp.queued.set(false);
+                Tcp(tcp).abort();
+            }
+        }
+    }
+}
+
+/// The connection, if it is there and waits; it is out of the queue where not.
+fn waiting(tcp: &Weak<Inner>) -> Option<Rc<Inner>> {
+    let tcp = tcp.upgrade()?;
+    if tcp.answering.get() > 0 {
+        tcp.queued.set(false);
+        return None;
+    }
+    Some(tcp)
 }
 
 impl AsyncRead for Tcp {

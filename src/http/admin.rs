@@ -110,7 +110,7 @@ pub(super) async fn post_token(
     answer(&request, &state, caller, AdminRequest::CreateToken(new)).await
 }
 
-/// Lets a token hold until another time; what was let in for longer than that is closed.
+/// Lets a token hold until another time; where that is earlier than before, what was let in by it is closed.
 #[utoipa::path(
     patch, path = "/api/tokens/{name}", tag = "access",
     params(("name" = String, Path, description = "the token's name")),

@@ -1,15 +1,11 @@
-//! Who may keep a connection: so many of each address, and so many of whom nothing was heard yet.
+//! Who may keep a connection: so many of each address, and so many that wait for a request.
 
-use std::cell::RefCell;
-use std::collections::VecDeque;
 use std::net::SocketAddr;
+use std::rc::Rc;
 use std::sync::Arc;
 
-use crate::fanout::{Tcp, WeakTcp};
+use crate::fanout::{Tcp, WaitingRoom};
 use crate::net::{Networks, Place, Places, RateLimits};
-
-/// Connections that are looked through for ended ones when another one comes.
-const LOOKED_THROUGH: usize = 4;
 
 /// What all workers go by when a connection comes.
 #[derive(Clone)]
@@ -20,19 +16,24 @@ pub struct DoorSettings {
     pub limits: Arc<RateLimits>,
     /// Who speaks for others, and so has no limit of its own.
     pub trusted: Networks,
-    /// Connections of one worker that sent no request yet.
-    pub silent_max: usize,
+    /// Connections of one worker that wait for a request.
+    pub waiting_max: usize,
 }
 
 /// The door of one worker.
 pub(super) struct Door {
     settings: DoorSettings,
-    silent: RefCell<VecDeque<WeakTcp>>,
+    room: Rc<WaitingRoom>,
 }
 
 impl Door {
     pub(super) fn new(settings: DoorSettings) -> Door {
-        Door { settings, silent: RefCell::default() }
+        Door { settings, room: Rc::default() }
+    }
+
+    /// Where connections wait for requests.
+    pub(super) fn room(&self) -> Rc<WaitingRoom> {
+        self.room.clone()
     }
 
     /// Lets a connection in, with its place; none is for who has too many already. `costly` is what
@@ -47,44 +48,26 @@ impl Door {
             }
             _ => None,
         };
-        self.make_room();
-        self.silent.borrow_mut().push_back(tcp.downgrade());
+        self.room.make_room(self.settings.waiting_max);
+        self.room.enter(tcp);
         Some(place)
-    }
-
-    /// Ends the oldest connection that said nothing yet where there are too many: its time was the longest, and
-    /// who comes now may have something to say.
-    fn make_room(&self) {
-        let mut silent = self.silent.borrow_mut();
-        for _ in 0..LOOKED_THROUGH {
-            if silent.front().is_some_and(|tcp| !tcp.is_silent()) {
-                silent.pop_front();
-            }
-        }
-        if silent.len() >= self.settings.silent_max {
-            silent.retain(WeakTcp::is_silent);
-        }
-        while silent.len() >= self.settings.silent_max
-            && let Some(oldest) = silent.pop_front()
-        {
-            oldest.abort();
-        }
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::fanout::{SharedSocket, SocketParts};
     use crate::net::Rate;
     use tokio::io::AsyncReadExt;
     use tokio::net::{TcpListener, TcpStream};
 
     const NO: Rate = Rate { per_second: 0, burst: 0 };
 
-    fn door(exempt: &[&str], address: Rate, silent_max: usize) -> Door {
+    fn door(exempt: &[&str], address: Rate, waiting_max: usize) -> Door {
         let limits = RateLimits::new(address, NO, Networks::parse(exempt).unwrap());
         let trusted = Networks::parse(&["10.0.0.0/8"]).unwrap();
-        Door::new(DoorSettings { places: Places::new(2), limits: Arc::new(limits), trusted, silent_max })
+        Door::new(DoorSettings { places: Places::new(2), limits: Arc::new(limits), trusted, waiting_max })
     }
 
     async fn pair(listener: &TcpListener) -> (TcpStream, Tcp) {
@@ -112,23 +95,45 @@ mod tests {
         assert!(lets_in(&slow, "192.0.2.1").is_none());
     }
 
+    fn is_open(client: &TcpStream) -> bool {
+        client.try_read(&mut [0; 1]).is_err()
+    }
+
     #[actix_rt::test]
-    async fn the_oldest_that_said_nothing_goes_first_and_no_other() {
+    async fn the_oldest_that_waits_goes_first_and_who_never_asked_before_who_did() {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let door = door(&[], NO, 2);
-        let mut clients = Vec::new();
-        for n in 0..4 {
+        let door = door(&[], NO, 3);
+        let mut open = Vec::new();
+        let come = async || {
             let (client, tcp) = pair(&listener).await;
             door.let_in(&tcp, None, false);
-            if n == 0 {
-                tcp.set_heard();
-            }
-            clients.push((client, tcp));
+            let parts = SocketParts { tcp, tls: None, head: None, room: door.room(), place: None };
+            (client, SharedSocket::new(parts))
+        };
+        for _ in 0..3 {
+            open.push(come().await);
         }
-        // The second is the oldest one that is silent; the first one was heard.
-        assert_eq!(clients[1].0.read(&mut [0; 1]).await.unwrap(), 0);
-        for n in [0, 2, 3] {
-            assert!(clients[n].0.try_read(&mut [0; 1]).is_err(), "{n} was ended");
+        // The first is being answered, the second was; the third says nothing.
+        let answer = open[0].1.begin_answer();
+        drop(open[1].1.begin_answer());
+        open.push(come().await);
+        open.push(come().await);
+        assert_eq!(open[2].0.read(&mut [0; 1]).await.unwrap(), 0);
+        assert!([0, 1, 3, 4].into_iter().all(|n| is_open(&open[n].0)));
+        // Then whoever waits the longest, whatever they asked; the answer is not cut short.
+        for _ in 0..4 {
+            open.push(come().await);
         }
+        assert_eq!(open[1].0.read(&mut [0; 1]).await.unwrap(), 0);
+        assert!(is_open(&open[0].0));
+        drop(answer);
+        for _ in 0..6 {
+            open.push(come().await);
+        }
+        let last = open.split_off(open.len() - 3);
+        for (client, _) in &mut open {
+            assert_eq!(client.read(&mut [0; 1]).await.unwrap(), 0);
+        }
+        assert!(last.iter().all(|(client, _)| is_open(client)));
     }
 }

@@ -121,7 +121,7 @@ async fn accept(
         true => (Protocol::Http2, None),
         false => (Protocol::Http1, Some(listening.head)),
     };
-    Ok((SharedSocket::new(SocketParts { tcp, tls, head, place }), protocol, peer))
+    Ok((SharedSocket::new(SocketParts { tcp, tls, head, room: door.room(), place }), protocol, peer))
 }
 
 /// Bounds what the kernel keeps for a connection, and for how long.

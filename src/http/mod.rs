@@ -4,6 +4,7 @@
 //! one table that puts them on their paths, and [`openapi`] the document made from them.
 
 mod admin;
+mod answer_body;
 mod answers;
 mod auth;
 mod changes;

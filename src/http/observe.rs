@@ -15,6 +15,7 @@ use crate::domain::Error;
 use crate::fanout::SharedSocket;
 use crate::net::{Client, Networks, ProxyHeader};
 
+use super::answer_body::AnswerBody;
 use super::error::{self, ApiError};
 use super::headers::Dress;
 use super::state::AppState;
@@ -35,7 +36,7 @@ pub(super) struct RequestId(pub(super) String);
 pub async fn observe<B: MessageBody + 'static>(
     request: ServiceRequest,
     next: Next<B>,
-) -> Result<ServiceResponse<EitherBody<B, BoxBody>>, actix_web::Error> {
+) -> Result<ServiceResponse<AnswerBody>, actix_web::Error> {
     let begun = Instant::now();
     let id = request_id(&request);
     let method = request.method().to_string();
@@ -44,7 +45,9 @@ pub async fn observe<B: MessageBody + 'static>(
     let told = state.as_deref().map(|state| &**state);
     request.extensions_mut().insert(RequestId(id.clone()));
     let (client, dress) = meet(&request, told);
-    let _under_way = request.conn_data::<SharedSocket>().map(SharedSocket::begin_request);
+    let socket = request.conn_data::<SharedSocket>();
+    let _under_way = socket.map(SharedSocket::begin_request);
+    let answering = socket.map(SharedSocket::begin_answer);
 
     let outcome = AssertUnwindSafe(next.call(request)).catch_unwind().await;
     let outcome = match outcome {
@@ -78,7 +81,7 @@ pub async fn observe<B: MessageBody + 'static>(
             response.headers_mut().insert(REQUEST_ID, value);
         }
         dress.put_on(response.headers_mut());
-        response
+        response.map_body(|_, body| AnswerBody { body: body.boxed(), answering })
     })
 }
 

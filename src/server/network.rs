@@ -16,8 +16,8 @@ use super::StartError;
 
 /// Connections that an address may have for plain requests, beside its live ones.
 const REQUEST_SOCKETS_PER_ADDRESS: usize = 256;
-/// The fewest connections of a worker that may be silent.
-const SILENT_LEAST: usize = 16;
+/// The fewest connections of a worker that may wait for a request.
+const WAITING_LEAST: usize = 16;
 
 /// Connections that may wait to be accepted: when a hub comes back, all its clients come at once, and whoever finds no
 /// room tries again after a second, then three, then seven.
@@ -124,7 +124,7 @@ impl Network {
                 limits: self.limits.clone(),
                 trusted: self.trusted.clone(),
                 // The other half is for those who say something.
-                silent_max: (sockets / 2).max(SILENT_LEAST),
+                waiting_max: (sockets / 2).max(WAITING_LEAST),
             },
             shutdown,
         }

@@ -9,6 +9,7 @@ use diesel::sqlite::{Sqlite, SqliteConnection};
 use diesel_migrations::{EmbeddedMigrations, MigrationHarness, embed_migrations};
 
 use crate::domain::{self, Collection, Document, Epoch, Seq, State, Timestamp};
+use crate::telemetry::clock;
 
 use super::audit_key::{AuditKey, Before};
 use super::chain::{CHAIN_ROOT, Chain};
@@ -238,7 +239,7 @@ fn refuse_newer(conn: &mut SqliteConnection, path: &Path) -> Result<(), StoreErr
 
 /// Gives a new log its identity and its first snapshot, the empty document.
 fn identify(conn: &mut SqliteConnection) -> Result<(), StoreError> {
-    let now = chrono::Utc::now().timestamp_millis();
+    let now = clock::now().millis();
     conn.immediate_transaction(|conn| {
         let known: i64 = hub::table.count().get_result(conn)?;
         if known == 0 {

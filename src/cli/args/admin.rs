@@ -40,13 +40,20 @@ pub enum TokenAction {
     },
     /// List tokens: what they may do, and when and from where they were last used
     List,
-    /// Let a token hold until another time; a live connection goes on when it shows the token again
+    /// Let a token hold until another time
+    ///
+    /// Where that is later, a live connection goes on when it shows the token again before the old end. Where it is
+    /// earlier, what was let in by it is closed, and comes back.
+    #[command(group = clap::ArgGroup::new("end").required(true))]
     Renew {
         /// Its name
         name: String,
-        /// When it ends, from now: 90d, 12h, 30m [default: never]
-        #[arg(long, value_name = "SPAN")]
+        /// When it ends, from now: 90d, 12h, 30m
+        #[arg(long, value_name = "SPAN", group = "end")]
         expires: Option<Span>,
+        /// It holds for ever
+        #[arg(long, group = "end")]
+        never: bool,
     },
     /// Take a token back; what was let in by it is closed
     Revoke {
