@@ -104,6 +104,8 @@ test("an answer that lets nobody in leads back to the door as well", BOUNDED, as
   const { desk, context, page } = await startGuarded(t);
   await signIn(desk, page, ANA);
   await live(page);
+  // Nothing else is asked for from here on.
+  await page.locator('.panel[data-area="latest"] li').first().waitFor();
   await context.clearCookies();
   await page.getByRole("link", { name: "Connections", exact: true }).click();
   await atDoor(page);
