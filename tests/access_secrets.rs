@@ -33,6 +33,30 @@ fn files(dir: &Path) -> Vec<(String, Vec<u8>)> {
     std::fs::read_dir(dir).unwrap().filter_map(read).collect()
 }
 
+/// What an admin can read of a hub.
+async fn everything(hub: &TestHub, admin: &str) -> Vec<String> {
+    let mut said = Vec::new();
+    for path in [
+        "/metrics",
+        "/health",
+        "/api/connections",
+        "/api/logs?level=DEBUG&limit=1000",
+        "/api/events",
+        "/api/audit",
+        "/api/sessions",
+        "/api/users",
+        "/api/tokens",
+        "/api/state",
+        "/api/sinks",
+        "/api/gateways",
+        "/api/auth/me",
+        "/openapi.json",
+    ] {
+        said.push(get(hub, admin, path).await.ok().text);
+    }
+    said
+}
+
 #[track_caller]
 fn assert_nowhere(place: &str, found: &[u8], secrets: &[(&str, String)]) {
     for (name, secret) in secrets {
@@ -90,23 +114,7 @@ async fn no_secret_stands_in_what_the_hub_says_or_keeps() {
     hub.send(by(&hub, &admin, "DELETE", "/api/tokens/bot")).await;
     get(&hub, &bot, "/api/state").await.refused(401, "not_authenticated");
 
-    for path in [
-        "/metrics",
-        "/health",
-        "/api/connections",
-        "/api/logs?level=DEBUG&limit=1000",
-        "/api/events",
-        "/api/audit",
-        "/api/sessions",
-        "/api/users",
-        "/api/tokens",
-        "/api/state",
-        "/api/sinks",
-        "/api/auth/me",
-        "/openapi.json",
-    ] {
-        said.push(get(&hub, &admin, path).await.ok().text);
-    }
+    said.extend(everything(&hub, &admin).await);
     for args in [
         vec!["check-config"],
         vec!["token", "list", "--json"],
@@ -238,22 +246,8 @@ async fn no_secret_of_the_configuration_and_no_signed_token_stands_in_what_the_h
     );
     said.push(hub.post("/api/auth/logout", json!({ "refresh_token": format!("{refresh}0") })).await.text);
 
-    for path in [
-        "/metrics",
-        "/health",
-        "/api/connections",
-        "/api/logs?level=DEBUG&limit=1000",
-        "/api/events",
-        "/api/audit",
-        "/api/sessions",
-        "/api/state",
-        "/api/sinks",
-        "/api/gateways",
-        "/api/gateways/web",
-        "/openapi.json",
-    ] {
-        said.push(get(&hub, &admin, path).await.ok().text);
-    }
+    said.extend(everything(&hub, &admin).await);
+    said.push(get(&hub, &admin, "/api/gateways/web").await.ok().text);
     let checked = hub.cli(&["check-config"]).await;
     assert_eq!(checked.code, Some(0), "{}", checked.stderr);
     said.push(checked.stdout + &checked.stderr);

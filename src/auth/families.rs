@@ -175,10 +175,8 @@ impl Access {
     ) -> Result<(FamilyRecord, Turn), Error> {
         let family = self.read(|roster| roster.family_by(&secret.lineage()).cloned());
         // The configuration may give sign-ins an earlier end than they had.
-        let holds = |end: Timestamp| end > now;
-        let family = family
-            .filter(|family| holds(family.expires_at) && holds(self.refresh_end(now, family.created_at)));
-        let Some(family) = family else {
+        let end = |family: &FamilyRecord| family.expires_at.min(self.refresh_end(now, family.created_at));
+        let Some(family) = family.filter(|family| end(family) > now) else {
             return Err(self.unknown_refresh(from));
         };
         if family.hash != secret.hash() {

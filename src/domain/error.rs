@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::ids::Seq;
-use super::json::{cut, quote};
+use super::json::{QUOTE_MAX_CHARS, cut, quote};
 
 /// Unknown fields that a message names.
 const FIELDS_TOLD: usize = 10;
@@ -368,7 +368,8 @@ impl Error {
 
 /// The first of many names, each cut to a bearable length.
 fn listed(fields: &[String]) -> String {
-    let mut told: Vec<String> = fields.iter().take(FIELDS_TOLD).map(|field| cut(field)).collect();
+    let name = |field: &String| cut(field.clone(), QUOTE_MAX_CHARS);
+    let mut told: Vec<String> = fields.iter().take(FIELDS_TOLD).map(name).collect();
     if fields.len() > FIELDS_TOLD {
         told.push(format!("and {} more", fields.len() - FIELDS_TOLD));
     }

@@ -19,7 +19,7 @@ pub const MAX_SAFE_INTEGER: u64 = (1 << 53) - 1;
 pub const VALUE_MAX_DEPTH: usize = 64;
 
 /// The most characters of a caller's text that a message repeats.
-const QUOTE_MAX_CHARS: usize = 64;
+pub(super) const QUOTE_MAX_CHARS: usize = 64;
 
 /// Parses I-JSON: UTF-8, no key twice, no integer beyond ±(2^53−1), no lone surrogate, at most 128 levels.
 ///
@@ -131,12 +131,13 @@ pub(super) fn quote(text: &str) -> String {
     }
 }
 
-/// Shows a caller's name in a message, cut to a bearable length.
-pub(super) fn cut(text: &str) -> String {
-    match text.char_indices().nth(QUOTE_MAX_CHARS) {
-        Some((end, _)) => format!("{}…", &text[..end]),
-        None => text.to_owned(),
+/// Cuts a text to so many characters; an ellipsis tells of the rest.
+pub fn cut(mut text: String, max_chars: usize) -> String {
+    if let Some((end, _)) = text.char_indices().nth(max_chars) {
+        text.truncate(end);
+        text.push('…');
     }
+    text
 }
 
 /// Shows a value in a message: short ones as they are, others by their kind.

@@ -51,7 +51,7 @@ pub use gateway::{
 };
 pub use ids::{CollectionId, Epoch, ITEM_ID_MAX_CHARS, ItemId, Seq};
 pub use item::{Item, ListName, Moment};
-pub use json::{JsonText, MAX_SAFE_INTEGER, VALUE_MAX_DEPTH, canonical, decode, parse_strict};
+pub use json::{JsonText, MAX_SAFE_INTEGER, VALUE_MAX_DEPTH, canonical, cut, decode, parse_strict};
 pub use limits::Limits;
 pub use list::ItemList;
 pub use patch::{Op, Patch};

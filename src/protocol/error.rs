@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use crate::domain::{Error, FieldError, Timestamp};
+use crate::domain::{Error, FieldError, Timestamp, cut};
 
 /// The longest message, in characters: what a caller sent is repeated in part at most.
 const MESSAGE_MAX_CHARS: usize = 1_000;
@@ -51,14 +51,6 @@ impl ErrorObject {
             details: details.collect(),
         }
     }
-}
-
-fn cut(mut text: String, max_chars: usize) -> String {
-    if let Some((end, _)) = text.char_indices().nth(max_chars) {
-        text.truncate(end);
-        text.push('…');
-    }
-    text
 }
 
 /// The body of every failed HTTP request.
